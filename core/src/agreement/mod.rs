@@ -1,0 +1,315 @@
+//! The agreement: the ceasefire's terms as data.
+
+mod bundle;
+mod compile;
+
+pub use bundle::Bundle;
+pub use compile::{AgreementFault, compile};
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::geometry::{Area, LineIndex, LonLat, Side};
+use crate::id::Id;
+use crate::time::{Span, Time};
+
+/// The terms, validated and indexed.
+#[derive(Debug)]
+pub struct Agreement {
+    /// Its id.
+    pub id: Id,
+    /// For people.
+    pub name: String,
+    /// Hash of the bundle it was compiled from.
+    pub hash: String,
+    /// Alerts of an exercise say so.
+    pub status: Status,
+    /// A reading that arrives later than this after its time is late.
+    pub late_after: Span,
+    /// Lines; several with one id are versions of it, the first id is the primary line.
+    pub lines: Vec<Line>,
+    /// Zones; several with one id are versions of it.
+    pub zones: Vec<Zone>,
+    /// Rules, in the file's order.
+    pub rules: Vec<Rule>,
+    /// Notified activities.
+    pub activities: Vec<Activity>,
+}
+
+/// CAP's words for whether an alert is for real.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Status {
+    Actual,
+    Exercise,
+}
+
+/// When something is in force: from (inclusive) to (exclusive); open where absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Validity {
+    pub from: Option<Time>,
+    pub to: Option<Time>,
+}
+
+impl Validity {
+    /// Whether it is in force at `time`.
+    pub fn contains(self, time: Time) -> bool {
+        self.from.is_none_or(|from| from <= time) && self.to.is_none_or(|to| time < to)
+    }
+}
+
+/// A version of a line.
+#[derive(Debug)]
+pub struct Line {
+    /// Its id.
+    pub id: Id,
+    /// When this version is in force.
+    pub validity: Validity,
+    /// What people call side A and side B.
+    pub side_names: [String; 2],
+    /// The line itself.
+    pub index: LineIndex,
+}
+
+/// A version of a zone.
+#[derive(Debug)]
+pub struct Zone {
+    /// Its id.
+    pub id: Id,
+    /// When this version is in force.
+    pub validity: Validity,
+    /// Where it is.
+    pub extent: Extent,
+}
+
+/// Where a zone is.
+#[derive(Debug)]
+pub enum Extent {
+    /// Polygons from a file.
+    Area(Area),
+    /// All within a distance of a line's version in force, on one side or both.
+    Buffer {
+        /// The line's id.
+        line: Id,
+        /// Metres.
+        distance_m: f64,
+        /// Only this side of it; both when absent.
+        side: Option<Side>,
+    },
+}
+
+/// A rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its id.
+    pub id: Id,
+    /// When it is in force.
+    pub validity: Validity,
+    /// CAP severity of its alerts.
+    pub severity: Severity,
+    /// Ids of the zones that it holds in; empty: everywhere.
+    pub areas: Vec<Id>,
+    /// The line that it refers to, where its kind needs one: the primary line unless told.
+    pub line: Option<Id>,
+    /// Only places on these sides; empty: any.
+    pub sides: Vec<Side>,
+    /// Classes that it counts; empty: the kind's own default.
+    pub classes: BTreeSet<String>,
+    /// Hours of the day in UTC in which it holds; empty: always.
+    pub hours: Vec<Hours>,
+    /// Least probability to open an alert; half of it or less ends one (hysteresis).
+    pub threshold: f64,
+    /// The state must hold for so long, by reading time.
+    pub dwell: Span,
+    /// An alert that had no evidence for so long ends; new evidence then opens another.
+    pub cool_down: Span,
+    /// What is allowed all the same.
+    pub permitted: Vec<Permission>,
+    /// What it judges.
+    pub kind: RuleKind,
+}
+
+/// Hours of the day in UTC, seconds after midnight; `from` > `to` spans midnight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Hours {
+    pub from_s: u32,
+    pub to_s: u32,
+}
+
+/// What a rule allows all the same; every condition that is given must hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Permission {
+    /// Inside one of these zones.
+    pub areas: Vec<Id>,
+    /// In these hours.
+    pub hours: Vec<Hours>,
+    /// Seen by or being one of these devices (registered mission assets).
+    pub devices: BTreeSet<Id>,
+    /// Of these classes.
+    pub classes: BTreeSet<String>,
+    /// At most this high above ground.
+    pub max_alt_agl_m: Option<f64>,
+    /// When it holds.
+    pub validity: Validity,
+}
+
+/// What a rule judges; its parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RuleKind {
+    /// An explosion, launch or gunfire in the area.
+    NoFire,
+    /// A tracked object or a watched device changes side of the line.
+    Crossing,
+    /// An object of the listed classes is inside one of the areas.
+    ExclusionZone,
+    /// A weapon stands closer to the line than its withdrawal distance.
+    Withdrawal {
+        /// The first that fits a weapon decides.
+        distances: Vec<WithdrawalDistance>,
+    },
+    /// A device was moved, opened, struck or imitated.
+    Tamper {
+        /// Metres beyond the accuracy that count as moved.
+        displacement_m: f64,
+        /// g that count as struck; `None`: not judged.
+        shock_g: Option<f64>,
+    },
+    /// A device, or a whole station, is not heard.
+    Silence {
+        /// How many of its intervals.
+        intervals: f64,
+        /// Seconds of grace after our own deafness.
+        grace: Span,
+    },
+    /// A UAV or aircraft is inside the area.
+    NoFlight,
+    /// GNSS jamming or spoofing is reported by enough devices of a region.
+    Interference {
+        /// How many.
+        min_devices: u32,
+        /// Within which distance of one another.
+        radius_m: f64,
+    },
+    /// A clock's drift or jump is beyond what its readings need.
+    Clock {
+        /// Milliseconds.
+        max_error_ms: f64,
+    },
+    /// A stretch of the line has had no working sensor in range.
+    Coverage {
+        /// Length of a stretch in metres.
+        stretch_m: f64,
+    },
+}
+
+impl RuleKind {
+    /// The word in the agreement file and in alerts' `category`.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::NoFire => "no_fire",
+            Self::Crossing => "crossing",
+            Self::ExclusionZone => "exclusion_zone",
+            Self::Withdrawal { .. } => "withdrawal",
+            Self::Tamper { .. } => "tamper",
+            Self::Silence { .. } => "silence",
+            Self::NoFlight => "no_flight",
+            Self::Interference { .. } => "interference",
+            Self::Clock { .. } => "clock",
+            Self::Coverage { .. } => "coverage",
+        }
+    }
+}
+
+/// How far from the line a weapon must stand.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WithdrawalDistance {
+    /// Class of weapon.
+    pub class: String,
+    /// Calibres from this, inclusive.
+    pub calibre_min_mm: Option<f64>,
+    /// Calibres to this, exclusive.
+    pub calibre_max_mm: Option<f64>,
+    /// Metres from the line.
+    pub distance_m: f64,
+}
+
+/// CAP severity, least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Severity {
+    Minor,
+    Moderate,
+    Severe,
+    Extreme,
+}
+
+/// A notified activity: it labels alerts and lowers their severity, it never hides them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Activity {
+    /// Its id.
+    pub id: Id,
+    /// `exercise`, `demining`, `blasting` or another word for people.
+    pub kind: String,
+    /// Where: ids of zones.
+    pub areas: Vec<Id>,
+    /// From (inclusive).
+    pub from: Time,
+    /// To (exclusive).
+    pub to: Time,
+    /// Who notified it.
+    pub notified_by: String,
+    /// When; after `from` it only labels `late_notice`.
+    pub notified_at: Time,
+}
+
+impl Agreement {
+    /// The version of line `id` in force at `time`.
+    pub fn line(&self, id: &Id, time: Time) -> Option<&Line> {
+        self.lines.iter().find(|line| line.id == *id && line.validity.contains(time))
+    }
+
+    /// The primary line's version in force at `time`.
+    pub fn primary_line(&self, time: Time) -> Option<&Line> {
+        self.lines.first().and_then(|first| self.line(&first.id, time))
+    }
+
+    /// P(`position` is inside zone `id`) by the version in force at `time`; `None` if no version is.
+    pub fn zone_probability(&self, id: &Id, time: Time, position: LonLat, hacc_m: f64) -> Option<f64> {
+        let zone = self.zones.iter().find(|zone| zone.id == *id && zone.validity.contains(time))?;
+        self.extent_probability(&zone.extent, time, position, hacc_m)
+    }
+
+    /// Zones in force at `time` with the probability that `position` is inside, where over 0.5 %, by id.
+    pub fn zones_at(&self, time: Time, position: LonLat, hacc_m: f64) -> Vec<(Id, f64)> {
+        let mut found: Vec<(Id, f64)> = self
+            .zones
+            .iter()
+            .filter(|zone| zone.validity.contains(time))
+            .filter_map(|zone| Some((zone.id.clone(), self.extent_probability(&zone.extent, time, position, hacc_m)?)))
+            .filter(|(_, probability)| *probability > 0.005)
+            .collect();
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        found
+    }
+
+    fn extent_probability(&self, extent: &Extent, time: Time, position: LonLat, hacc_m: f64) -> Option<f64> {
+        use crate::geometry::{probability_in_area, probability_side_a, probability_within};
+        match extent {
+            Extent::Area(area) => Some(probability_in_area(area, position, hacc_m)),
+            Extent::Buffer { line, distance_m, side } => {
+                let index = &self.line(line, time)?.index;
+                let within = probability_within(index, *distance_m, position, hacc_m);
+                Some(match side {
+                    None | Some(Side::Undetermined) => within,
+                    Some(Side::A) => within.min(probability_side_a(index, position, hacc_m)),
+                    Some(Side::B) => within.min(1.0 - probability_side_a(index, position, hacc_m)),
+                })
+            }
+        }
+    }
+}

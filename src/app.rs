@@ -1,0 +1,1 @@
+//! Wires the parts, their start and stop; the only place that knows them all, and the clock.

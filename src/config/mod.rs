@@ -1,0 +1,1 @@
+//! From TOML and environment to a validated configuration.

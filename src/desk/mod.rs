@@ -1,0 +1,1 @@
+//! The desk: alerts and their log, durable.

@@ -1,0 +1,1 @@
+//! API, metrics and the page.

@@ -1,0 +1,1 @@
+//! The MQTT session: readings in, acknowledged only once they are durable.

@@ -1,0 +1,1 @@
+//! Sinks: durable cursors over the logs, to InfluxDB and MQTT.
