@@ -1,2 +1,7 @@
-//! T.
-fn main() {}
+//! Parses the arguments, runs, and maps the error to an exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    truceline::cli::main()
+}

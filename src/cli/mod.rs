@@ -1,1 +1,54 @@
 //! The command line: one file a subcommand.
+//!
+//! Data goes to standard output, words to standard error. Exit codes: 0 done, 1 failed,
+//! 64 wrong use, 65 wrong input data, 74 storage failed, 78 wrong configuration or agreement.
+
+mod failure;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use failure::Failure;
+
+/// Ceasefire observation: readings in over MQTT, suspected violations out.
+#[derive(Parser)]
+#[command(name = "truceline", version, about, max_term_width = 100, after_help = AFTER_HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Start with:
+  truceline demo                      see it work, nothing to set up
+  truceline check --agreement DIR     see what it understands of an agreement
+  truceline run --config FILE         run the service
+
+Exit codes: 0 done, 1 failed, 64 wrong use, 65 wrong input data, 74 storage failed,
+78 wrong configuration or agreement.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the service until SIGINT or SIGTERM; SIGHUP reads agreement and devices again
+    Run(run::RunArgs),
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(failure::USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    let result = match arguments.command {
+        Command::Run(arguments) => run::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,35 @@
+# Truceline: `make demo` to see it, `make test` to check it, `make help` for the rest.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build setup test test-long lint clean
+
+export CARGO_INCREMENTAL ?= 0
+DEMO_ARGS ?=
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: ## Run a whole Truceline with a simulated scenario, and a page to open
+	@scripts/setup.sh build
+	cargo build --release --locked
+	@exec target/release/truceline demo $(DEMO_ARGS)
+
+build: ## Build the release binaries
+	@scripts/setup.sh build
+	cargo build --release --locked --workspace
+
+setup: ## Install what the tests need: Mosquitto, Chromium, a real InfluxDB 2
+	@scripts/setup.sh test
+
+test: setup lint ## Check everything, with a real Mosquitto and a real InfluxDB 2
+	cargo test --workspace --locked
+
+test-long: setup ## The same tests with many more rounds
+	TRUCELINE_LONG=1 PROPTEST_CASES=4000 cargo test --workspace --locked --release -- --nocapture
+
+lint: ## Format and clippy
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+clean: ## Remove what was built
+	cargo clean

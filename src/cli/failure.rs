@@ -1,0 +1,64 @@
+//! How a command ends when it does not end well.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+/// Wrong use of the command line (`EX_USAGE`).
+pub const USAGE: u8 = 64;
+/// Wrong input data (`EX_DATAERR`).
+pub const DATA: u8 = 65;
+/// Storage failed (`EX_IOERR`).
+pub const STORAGE: u8 = 74;
+/// Wrong configuration or agreement (`EX_CONFIG`).
+pub const CONFIG: u8 = 78;
+
+/// Why a command failed, with its exit code; printed once.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    lines: Vec<String>,
+}
+
+impl Failure {
+    /// Wrong use of the command line.
+    pub fn usage(message: impl Display) -> Self {
+        Self { code: USAGE, lines: vec![message.to_string()] }
+    }
+
+    /// Wrong input data.
+    pub fn data(message: impl Display) -> Self {
+        Self { code: DATA, lines: vec![message.to_string()] }
+    }
+
+    /// Storage failed.
+    pub fn storage(error: &anyhow::Error) -> Self {
+        Self { code: STORAGE, lines: vec![format!("{error:#}")] }
+    }
+
+    /// Wrong configuration, agreement or registry: every fault.
+    pub fn config<T: Display>(faults: impl IntoIterator<Item = T>) -> Self {
+        Self { code: CONFIG, lines: faults.into_iter().map(|fault| fault.to_string()).collect() }
+    }
+
+    /// Its exit code.
+    pub const fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// Prints it on standard error.
+    pub(super) fn report(&self) -> ExitCode {
+        for line in &self.lines {
+            eprintln!("truceline: {line}");
+        }
+        if self.code == CONFIG && self.lines.len() > 1 {
+            eprintln!("truceline: {} faults; nothing was started", self.lines.len());
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self { code: 1, lines: vec![format!("{error:#}")] }
+    }
+}
