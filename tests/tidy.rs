@@ -89,7 +89,10 @@ fn the_wall_clock_is_read_in_two_places_only() {
                 continue;
             }
             for (number, line) in code_lines(&text) {
-                if ["SystemTime::now", "Timestamp::now", "Zoned::now", "UNIX_EPOCH"].iter().any(|call| line.contains(call)) {
+                if ["SystemTime::now", "Timestamp::now", "Zoned::now", "UNIX_EPOCH"]
+                    .iter()
+                    .any(|call| line.contains(call))
+                {
                     found.push(format!("{path}:{number}: {}", line.trim()));
                 }
             }
@@ -115,8 +118,21 @@ fn the_core_does_no_io_and_depends_on_nothing_that_does() {
     for (path, text) in files("core/src", &["rs"]) {
         for (number, line) in code_lines(&text) {
             let banned = [
-                "std::fs", "std::net", "std::env", "std::thread", "std::process", "std::io", "Instant", "async fn",
-                "HashMap", "HashSet", "static mut", "OnceLock", "LazyLock", "println!", "thread_local!",
+                "std::fs",
+                "std::net",
+                "std::env",
+                "std::thread",
+                "std::process",
+                "std::io",
+                "Instant",
+                "async fn",
+                "HashMap",
+                "HashSet",
+                "static mut",
+                "OnceLock",
+                "LazyLock",
+                "println!",
+                "thread_local!",
             ];
             if let Some(word) = banned.iter().find(|word| line.contains(**word)) {
                 found.push(format!("{path}:{number}: {word}"));
@@ -132,7 +148,10 @@ fn no_queue_is_unbounded() {
     for folder in ["src", "firmware-sim/src"] {
         for (path, text) in files(folder, &["rs"]) {
             for (number, line) in code_lines(&text) {
-                if ["unbounded_channel", "mpsc::channel()", "channel::<()>()", "unbounded("].iter().any(|call| line.contains(call)) {
+                if ["unbounded_channel", "mpsc::channel()", "channel::<()>()", "unbounded("]
+                    .iter()
+                    .any(|call| line.contains(call))
+                {
                     found.push(format!("{path}:{number}: {}", line.trim()));
                 }
             }
@@ -180,8 +199,12 @@ fn tests_neither_skip_nor_sleep() {
             if line.trim_start().starts_with("#[ignore") {
                 found.push(format!("{path}:{}: ignored", number + 1));
             }
-            let reason_above = text.lines().nth(number.wrapping_sub(1)).is_some_and(|above| above.trim_start().starts_with("//"));
-            if (line.contains("thread::sleep") || line.contains("time::sleep(")) && !reason_above && path.contains("tests/") {
+            let reason_above =
+                text.lines().nth(number.wrapping_sub(1)).is_some_and(|above| above.trim_start().starts_with("//"));
+            if (line.contains("thread::sleep") || line.contains("time::sleep("))
+                && !reason_above
+                && path.contains("tests/")
+            {
                 found.push(format!("{path}:{}: sleeps without a reason above it", number + 1));
             }
         }
@@ -274,7 +297,9 @@ fn the_tree_names_no_machine() {
     let found: Vec<String> = all
         .iter()
         .filter(|(path, _)| path != "tests/tidy.rs")
-        .flat_map(|(path, text)| words.iter().filter(|word| text.contains(*word)).map(move |word| format!("{path}: {word}")))
+        .flat_map(|(path, text)| {
+            words.iter().filter(|word| text.contains(*word)).map(move |word| format!("{path}: {word}"))
+        })
         .collect();
     none("no path of somebody's machine in the tree", &found);
 }
