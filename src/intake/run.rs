@@ -1,0 +1,287 @@
+//! The loop that polls the connection, and the stop.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rumqttc::Outgoing;
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::Packet;
+use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Request};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use truceline_core::log::{Append, Receipt};
+
+use super::config::REQUEST_QUEUE;
+use super::link::LinkFault;
+use super::session::Session;
+use super::stored::Due;
+use super::{IntakeConfig, IntakeConfigError, IntakeError, Leftovers, Parts, Store, StoreClosed, StoredRanges};
+
+/// How often `stored` messages, status and the stop are looked after.
+const TICK: Duration = Duration::from_millis(100);
+/// Requests beyond the window's limit that the queue to the store can hold: link changes
+/// and what was read before a connection broke.
+const QUEUE_MARGIN: usize = 64;
+
+type Lookup = JoinHandle<Vec<(Due, Vec<(u64, u64)>)>>;
+
+/// A session that was checked and can run.
+pub struct Intake {
+    config: IntakeConfig,
+    options: MqttOptions,
+}
+
+impl Intake {
+    /// Checks the configuration and reads the password and certificates.
+    ///
+    /// # Errors
+    /// The first fault, with what to do.
+    pub fn new(config: IntakeConfig) -> Result<Self, IntakeConfigError> {
+        let options = config.options()?;
+        Ok(Self { config, options })
+    }
+
+    /// Runs until [`Parts::stop`] is cancelled and what was taken is stored and
+    /// acknowledged, or the stop's deadline has passed.
+    ///
+    /// # Errors
+    /// Only the store's: the broker may come and go.
+    pub async fn run<S: Store, R: StoredRanges>(self, parts: Parts<S, R>) -> Result<Leftovers, IntakeError> {
+        let Parts { store, receipts, ranges, clock, registry, stop, status } = parts;
+        let (client, mut eventloop) = AsyncClient::new(self.options, REQUEST_QUEUE);
+        let (forward, requests) = mpsc::channel(self.config.in_flight_messages.saturating_add(QUEUE_MARGIN));
+        let forwarder = tokio::spawn(forward_all(store, requests));
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut driver = Driver {
+            session: Session::new(&self.config, client, forward, clock, registry, status),
+            receipts,
+            ranges: Arc::new(ranges),
+            forwarder,
+            tick,
+            stop,
+            stop_deadline: self.config.stop_deadline,
+            give_up_at: None,
+            lookup: None,
+            paused: false,
+        };
+        driver.run(&mut eventloop).await
+    }
+}
+
+/// Hands requests to the store, one after the other, so that the polling task never waits for it.
+async fn forward_all<S: Store>(store: S, mut requests: mpsc::Receiver<Append>) -> Result<(), StoreClosed> {
+    while let Some(append) = requests.recv().await {
+        store.append(append).await?;
+    }
+    Ok(())
+}
+
+/// What ended a wait for the connection.
+enum Turn {
+    Event(Box<Event>),
+    Lost(LinkFault),
+    Stopped,
+}
+
+struct Driver<R> {
+    session: Session,
+    receipts: mpsc::Receiver<Vec<Receipt>>,
+    ranges: Arc<R>,
+    forwarder: JoinHandle<Result<(), StoreClosed>>,
+    tick: Interval,
+    stop: CancellationToken,
+    stop_deadline: Duration,
+    /// When a stop that has begun is given up.
+    give_up_at: Option<Instant>,
+    lookup: Option<Lookup>,
+    paused: bool,
+}
+
+impl<R: StoredRanges> Driver<R> {
+    async fn run(&mut self, eventloop: &mut EventLoop) -> Result<Leftovers, IntakeError> {
+        loop {
+            match self.turn(eventloop).await? {
+                Turn::Event(event) => {
+                    if let Some(fault) = self.session.on_event(*event)? {
+                        self.lost(eventloop, &fault).await?;
+                    }
+                }
+                Turn::Lost(fault) => self.lost(eventloop, &fault).await?,
+                Turn::Stopped => break,
+            }
+            if self.has_stopped() {
+                break;
+            }
+        }
+        let mut leftovers = Leftovers {
+            unanswered: self.session.window.in_flight(),
+            unwritten_acks: self.session.window.pending_acks() + self.session.unwritten,
+            unconfirmed: false,
+        };
+        if self.session.connected {
+            leftovers.unconfirmed = !self.say_goodbye(eventloop).await;
+        }
+        self.forwarder.abort();
+        if leftovers.is_clean() {
+            info!("the intake stopped; all that was taken is stored and acknowledged");
+        } else {
+            warn!(
+                "the intake stopped before all was drained: {} messages without the journal's answer, {} \
+                 acknowledgements not written, confirmed by the broker: {}; the broker sends them again",
+                leftovers.unanswered, leftovers.unwritten_acks, !leftovers.unconfirmed
+            );
+        }
+        self.session.report();
+        Ok(leftovers)
+    }
+
+    /// Waits for the connection's next event. The poll is kept alive meanwhile: dropped in
+    /// the middle of a write it could lose an acknowledgement.
+    async fn turn(&mut self, eventloop: &mut EventLoop) -> Result<Turn, IntakeError> {
+        let mut poll = pin!(eventloop.poll());
+        loop {
+            self.session.pump_acks();
+            if self.session.window.is_overrun() {
+                return Ok(Turn::Lost(LinkFault::Overrun));
+            }
+            if self.has_stopped() {
+                return Ok(Turn::Stopped);
+            }
+            let open = self.session.draining || self.session.window.is_open();
+            if !open && !self.paused {
+                self.session.meters.paused.increment(1);
+            }
+            self.paused = !open;
+            tokio::select! {
+                biased;
+                kept = self.keep_house() => kept?,
+                event = &mut poll, if open => {
+                    return Ok(match event {
+                        Ok(event) => Turn::Event(Box::new(event)),
+                        Err(error) => Turn::Lost(error.into()),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Ends the connection's epoch and waits before the next attempt.
+    async fn lost(&mut self, eventloop: &mut EventLoop, fault: &LinkFault) -> Result<(), IntakeError> {
+        let leftovers = std::mem::take(&mut eventloop.state.events);
+        eventloop.clean();
+        // What was on its way is known to the board and due again; the client's own copies
+        // would arrive later than newer ones. A collision would block it for good.
+        eventloop.pending.clear();
+        eventloop.state.collision = None;
+        let pause = self.session.on_lost(fault)?;
+        for event in leftovers {
+            // Anything else is sent again by the broker; quality of service 0 is not.
+            if let Event::Incoming(Packet::Publish(publish)) = event
+                && publish.qos == QoS::AtMostOnce
+            {
+                self.session.on_publish(&publish)?;
+            }
+        }
+        let until = tokio::time::Instant::now() + pause;
+        let mut waited = pin!(sleep_until(until));
+        while !self.has_stopped() {
+            tokio::select! {
+                biased;
+                kept = self.keep_house() => kept?,
+                () = &mut waited, if !self.session.draining => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Does one thing of all that goes on beside the connection. Dropping it loses nothing.
+    async fn keep_house(&mut self) -> Result<(), IntakeError> {
+        tokio::select! {
+            biased;
+            receipts = self.receipts.recv() => {
+                self.session.on_receipts(receipts.ok_or(IntakeError::StoreClosed)?)
+            }
+            answers = next_answers(&mut self.lookup) => {
+                self.session.send_stored(answers);
+                Ok(())
+            }
+            _ = self.tick.tick() => self.on_tick(),
+        }
+    }
+
+    fn on_tick(&mut self) -> Result<(), IntakeError> {
+        if self.forwarder.is_finished() {
+            return Err(IntakeError::StoreClosed);
+        }
+        self.session.report();
+        if self.stop.is_cancelled() {
+            if self.give_up_at.is_none() {
+                self.give_up_at = Some(Instant::now() + self.stop_deadline);
+                self.session.begin_drain()?;
+            }
+            return Ok(());
+        }
+        let room = self.session.stored_room();
+        if self.lookup.is_none() && room > 0 {
+            let due = self.session.board.take_due(Instant::now(), room);
+            if !due.is_empty() {
+                let ranges = Arc::clone(&self.ranges);
+                self.lookup = Some(tokio::task::spawn_blocking(move || {
+                    due.into_iter()
+                        .map(|due| {
+                            let found = ranges.ranges(&due.subject.device, due.subject.boot);
+                            (due, found)
+                        })
+                        .collect()
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    fn has_stopped(&self) -> bool {
+        self.session.is_drained() || self.give_up_at.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// A ping and its answer after the last acknowledgement show that the broker has read
+    /// them all; a connection closed without that loses those still in its buffers.
+    async fn say_goodbye(&mut self, eventloop: &mut EventLoop) -> bool {
+        // The session's end is worth a second even when the deadline has passed.
+        let least = Instant::now() + Duration::from_secs(1);
+        let deadline = self.give_up_at.map_or(least, |deadline| deadline.max(least));
+        let client = self.session.client.clone();
+        let goodbye = async {
+            if eventloop.state.await_pingresp {
+                poll_until(eventloop, |event| matches!(event, Event::Incoming(Packet::PingResp(_)))).await?;
+            }
+            eventloop.pending.push_back(Request::PingReq);
+            poll_until(eventloop, |event| matches!(event, Event::Incoming(Packet::PingResp(_)))).await?;
+            if client.try_disconnect().is_ok() {
+                poll_until(eventloop, |event| matches!(event, Event::Outgoing(Outgoing::Disconnect))).await?;
+            }
+            Ok::<(), ConnectionError>(())
+        };
+        matches!(timeout_at(deadline.into(), goodbye).await, Ok(Ok(())))
+    }
+}
+
+async fn poll_until(eventloop: &mut EventLoop, wanted: impl Fn(&Event) -> bool) -> Result<(), ConnectionError> {
+    loop {
+        if wanted(&eventloop.poll().await?) {
+            return Ok(());
+        }
+    }
+}
+
+/// Waits for the lookup that runs, if one does.
+async fn next_answers(lookup: &mut Option<Lookup>) -> Vec<(Due, Vec<(u64, u64)>)> {
+    let Some(running) = lookup else { return std::future::pending().await };
+    let answers = running.await.unwrap_or_default();
+    *lookup = None;
+    answers
+}
