@@ -50,11 +50,10 @@ impl Judge {
     pub(crate) fn judge(&mut self, message: Message<'_>, registry: &Registry, now: Now) -> Vec<Body> {
         match self.topics.parse(message.topic) {
             Topic::Readings { station, device } => self.readings(message, &station, &device, registry, now),
-            Topic::State { station, device } => {
-                self.state(message, station, device, registry).into_iter().collect()
-            }
+            Topic::State { station, device } => self.state(message, station, device, registry).into_iter().collect(),
             Topic::BadId { station, device } => {
-                let fault = fault(RejectReason::BadId, "station and device of the topic must match [a-z0-9][a-z0-9-]{0,31}");
+                let fault =
+                    fault(RejectReason::BadId, "station and device of the topic must match [a-z0-9][a-z0-9-]{0,31}");
                 vec![reject(message, station.as_ref(), device.as_ref(), message.payload, fault)]
             }
             Topic::Foreign => {
@@ -167,12 +166,7 @@ fn registration(station: &Id, registered: Option<&Device>, enforced: bool) -> Re
     }
 }
 
-fn read_state(
-    payload: &[u8],
-    station: &Id,
-    registered: Option<&Device>,
-    enforced: bool,
-) -> Result<DeviceState, Fault> {
+fn read_state(payload: &[u8], station: &Id, registered: Option<&Device>, enforced: bool) -> Result<DeviceState, Fault> {
     if payload.len() > MAX_STATE_BYTES {
         return Err(fault(RejectReason::TooLarge, "a state message has at most 16 KiB"));
     }
@@ -212,4 +206,3 @@ fn reject(message: Message<'_>, station: Option<&Id>, device: Option<&Id>, bytes
         size: bytes.len() as u64,
     })
 }
-

@@ -1,6 +1,8 @@
 //! What the intake counts.
 
-use metrics::{Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 use truceline_core::wire::RejectReason;
 
 /// Handles of the metrics, looked up once.

@@ -115,7 +115,7 @@ struct DeviceBoard {
 }
 
 struct Boot {
-    boot: u32,
+    number: u32,
     dirty: bool,
     rejected: VecDeque<(u64, RejectReason)>,
 }
@@ -180,7 +180,7 @@ impl StoredBoard {
             board.last_sent = Some(now);
             for boot in board.boots.iter_mut().filter(|boot| boot.dirty) {
                 boot.dirty = false;
-                let subject = Subject { station: board.station.clone(), device: device.clone(), boot: boot.boot };
+                let subject = Subject { station: board.station.clone(), device: device.clone(), boot: boot.number };
                 due.push(Due { subject, rejected: boot.rejected.iter().copied().collect() });
             }
         }
@@ -216,10 +216,10 @@ impl StoredBoard {
 impl DeviceBoard {
     /// Makes `boot` dirty and the last one.
     fn touch(&mut self, boot: u32, reject: Option<(u64, RejectReason)>) {
-        let found = self.boots.iter().position(|known| known.boot == boot);
+        let found = self.boots.iter().position(|known| known.number == boot);
         let mut known = match found {
             Some(place) => self.boots.remove(place),
-            None => Boot { boot, dirty: true, rejected: VecDeque::new() },
+            None => Boot { number: boot, dirty: true, rejected: VecDeque::new() },
         };
         known.dirty = true;
         if let Some((seq, reason)) = reject {
