@@ -1,1 +1,75 @@
-//! The desk: alerts and their log, durable.
+//! The desk: alerts and their log, durable, in a SQLite file of their own.
+//!
+//! What the engine says comes in by [`Desk::apply`] under (offset, n). The desk holds
+//! how far the journal has been judged and ignores what is at or below it, so that a
+//! replay after a crash changes nothing. Readers have their own connections and never
+//! hold back the writer. What people decide about an alert (reviews) belongs beside
+//! these tables and touches none of them: the log here is the machine's part alone.
+//!
+//! All methods block on the disk; call them from a blocking thread.
+
+mod apply;
+mod error;
+mod read;
+mod readers;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+pub use error::DeskError;
+pub use read::{AlertFilter, AlertState, Counts, EvidenceBytes, LogRow, Page};
+
+use readers::Readers;
+
+/// The alerts' store; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Readers,
+    head: watch::Sender<u64>,
+}
+
+impl Desk {
+    /// Opens the desk's file, made or brought to this version's schema if need be.
+    ///
+    /// # Errors
+    /// The file cannot be opened or written, is damaged, or was written by a newer version.
+    pub fn open(path: &Path) -> Result<Self, DeskError> {
+        let writer = schema::open(path)?;
+        let head = read::log_head(&writer).map_err(|source| error::reading(path, source))?;
+        let inner = Inner {
+            path: path.to_path_buf(),
+            writer: Mutex::new(writer),
+            readers: Readers::new(path),
+            head: watch::Sender::new(head),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The highest `seq` of the alert log; told after each commit that added to it.
+    pub fn head(&self) -> watch::Receiver<u64> {
+        self.inner.head.subscribe()
+    }
+
+    fn write<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, DeskError>) -> Result<T, DeskError> {
+        // A panic while the lock was held rolled its transaction back: the connection is good.
+        let mut writer = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&mut writer)
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, DeskError> {
+        self.inner.readers.with(work)
+    }
+}

@@ -1,0 +1,194 @@
+//! Writing: what the engine said, as one transaction, once.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use truceline_core::alert::{Alert, Evidence};
+use truceline_core::engine::Output;
+use truceline_core::time::Time;
+use truceline_core::wire::Encoding;
+use uuid::Uuid;
+
+use super::error::writing;
+use super::read::{self, severity_rank};
+use super::{Desk, DeskError};
+
+/// Why an open alert ends that a rebuilt engine does not know.
+const ENGINE_CHANGED: &str = "engine_changed";
+
+/// Looks a cited reading up: its encoding and bytes, `None` if it is no longer kept.
+pub type FindReading<'a> = dyn Fn(u64) -> Option<(Encoding, Vec<u8>)> + 'a;
+
+impl Desk {
+    /// Takes in all that the entries up to `through` caused, as one transaction.
+    ///
+    /// Outputs of entries at or below the cursor are ignored, so that applying again
+    /// changes nothing; a `through` below the cursor leaves it where it is. The bytes
+    /// of readings that alerts cite are copied from `find_reading` unless held already.
+    /// An output whose revision is not above the held one's (of an engine that was
+    /// rebuilt and counts anew) gets the next revision, for (id, revision) names one change.
+    pub fn apply(&self, outputs: &[Output], through: u64, find_reading: &FindReading) -> Result<(), DeskError> {
+        let started = Instant::now();
+        let head = self.write(|connection| {
+            self.transact(connection, |transaction| {
+                let cursor = read::cursor(transaction).map_err(|source| writing(&self.inner.path, source))?;
+                if through <= cursor {
+                    return Ok(None);
+                }
+                let mut seq = None;
+                for output in outputs.iter().filter(|output| output.offset > cursor) {
+                    seq = Some(self.record(transaction, output.offset, output.n, &output.alert)?);
+                    self.keep_evidence(transaction, &output.alert.evidence, find_reading)?;
+                }
+                transaction
+                    .execute("UPDATE cursor SET through = ?1", [through as i64])
+                    .map_err(|source| writing(&self.inner.path, source))?;
+                Ok(seq)
+            })
+        })?;
+        metrics::histogram!("truceline_desk_commit_seconds").record(started.elapsed().as_secs_f64());
+        self.tell(head);
+        Ok(())
+    }
+
+    /// Ends, as `engine_changed`, all open alerts that the engine does not know.
+    ///
+    /// For an engine that was rebuilt and has reached the desk's cursor. Returns how many.
+    pub fn end_unknown(&self, open_in_engine: &BTreeSet<Uuid>, at: Time) -> Result<usize, DeskError> {
+        let fault = |source| writing(&self.inner.path, source);
+        let mut ended = 0;
+        let head = self.write(|connection| {
+            self.transact(connection, |transaction| {
+                let offset = read::cursor(transaction).map_err(fault)?;
+                let mut n = read::next_n(transaction, offset).map_err(fault)?;
+                let mut seq = None;
+                for (id, json) in read::open_alerts(transaction).map_err(fault)? {
+                    let mut alert: Alert = self.parse(&id, &json)?;
+                    if open_in_engine.contains(&alert.id) {
+                        continue;
+                    }
+                    alert.revision = alert.revision.saturating_add(1);
+                    alert.updated_at = at.max(alert.updated_at);
+                    alert.ended = Some(alert.updated_at);
+                    alert.ended_reason = Some(ENGINE_CHANGED.to_owned());
+                    seq = Some(self.record(transaction, offset, n, &alert)?);
+                    n = n.saturating_add(1);
+                    ended += 1;
+                }
+                Ok(seq)
+            })
+        })?;
+        self.tell(head);
+        Ok(ended)
+    }
+
+    fn transact<T>(
+        &self,
+        connection: &mut Connection,
+        work: impl FnOnce(&Transaction) -> Result<T, DeskError>,
+    ) -> Result<T, DeskError> {
+        let fault = |source| writing(&self.inner.path, source);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
+        let result = work(&transaction)?;
+        transaction.commit().map_err(fault)?;
+        Ok(result)
+    }
+
+    /// Appends one revision to the log and makes it the alert's current one; its seq.
+    fn record(&self, transaction: &Transaction, offset: u64, n: u32, alert: &Alert) -> Result<u64, DeskError> {
+        let fault = |source| writing(&self.inner.path, source);
+        let id = alert.id.to_string();
+        let held: Option<u32> = transaction
+            .prepare_cached("SELECT revision FROM alert WHERE id = ?1")
+            .and_then(|mut statement| statement.query_row([&id], |row| row.get(0)).optional())
+            .map_err(fault)?;
+        let mut renumbered = None;
+        if held.is_some_and(|held| alert.revision <= held) {
+            let mut next = alert.clone();
+            next.revision = held.unwrap_or(0).saturating_add(1);
+            renumbered = Some(next);
+        }
+        let alert = renumbered.as_ref().unwrap_or(alert);
+        let json = serde_json::to_string(alert).map_err(|source| DeskError::Json {
+            path: self.inner.path.clone(),
+            id: id.clone(),
+            source,
+        })?;
+        let seq = read::log_head(transaction).map_err(fault)?.saturating_add(1);
+        transaction
+            .prepare_cached("INSERT INTO alert_log VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+            .and_then(|mut statement| {
+                let written_at = alert.updated_at.nanos();
+                statement.execute(params![seq as i64, offset as i64, n, id, alert.revision, written_at, json])
+            })
+            .map_err(fault)?;
+        transaction
+            .prepare_cached(
+                "INSERT INTO alert VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+                 ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, revision = excluded.revision,
+                     rule = excluded.rule, category = excluded.category, severity = excluded.severity,
+                     status = excluded.status, open = excluded.open, started = excluded.started,
+                     last = excluded.last, json = excluded.json",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![
+                    id,
+                    seq as i64,
+                    alert.revision,
+                    alert.rule.as_str(),
+                    alert.category,
+                    severity_rank(alert.severity),
+                    read::status_word(alert.status),
+                    alert.ended.is_none(),
+                    alert.started.nanos(),
+                    alert.last.nanos(),
+                    json
+                ])
+            })
+            .map_err(fault)?;
+        Ok(seq)
+    }
+
+    fn keep_evidence(
+        &self,
+        transaction: &Transaction,
+        cited: &[Evidence],
+        find_reading: &FindReading,
+    ) -> Result<(), DeskError> {
+        let fault = |source| writing(&self.inner.path, source);
+        let mut held = transaction.prepare_cached("SELECT 1 FROM evidence WHERE offset = ?1").map_err(fault)?;
+        for evidence in cited {
+            if held.exists([evidence.offset as i64]).map_err(fault)? {
+                continue;
+            }
+            let Some((encoding, bytes)) = find_reading(evidence.offset) else {
+                metrics::counter!("truceline_desk_evidence_missing_total").increment(1);
+                tracing::warn!(offset = evidence.offset, "a reading that an alert cites is no longer in the journal");
+                continue;
+            };
+            transaction
+                .prepare_cached("INSERT INTO evidence VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+                .and_then(|mut statement| {
+                    statement.execute(params![
+                        evidence.offset as i64,
+                        evidence.device.as_str(),
+                        evidence.boot,
+                        evidence.seq as i64,
+                        evidence.time.nanos(),
+                        evidence.kind,
+                        read::encoding_word(encoding),
+                        bytes
+                    ])
+                })
+                .map_err(fault)?;
+        }
+        Ok(())
+    }
+
+    fn tell(&self, head: Option<u64>) {
+        if let Some(seq) = head {
+            self.inner.head.send_replace(seq);
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Reading: the alerts as they are, and the log as it was written.
+
+use std::fmt::Write;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+use truceline_core::agreement::{Severity, Status};
+use truceline_core::alert::Alert;
+use truceline_core::time::Time;
+use truceline_core::wire::Encoding;
+use uuid::Uuid;
+
+use super::{Desk, DeskError};
+
+/// Most alerts of a page.
+const MAX_PAGE: usize = 1_000;
+
+/// Which alerts a list holds; what is absent does not filter.
+#[derive(Clone, Debug, Default)]
+pub struct AlertFilter {
+    /// Only these.
+    pub state: Option<AlertState>,
+    /// Only of this rule.
+    pub rule: Option<String>,
+    /// Of this severity or above.
+    pub severity: Option<Severity>,
+    /// Whose latest reading is at or after this.
+    pub from: Option<Time>,
+    /// That started before this.
+    pub to: Option<Time>,
+    /// Where the page before ended: its [`Page::next`].
+    pub cursor: Option<u64>,
+    /// Most alerts to return, 1 to 1,000.
+    pub limit: usize,
+}
+
+/// Whether an alert goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum AlertState {
+    Open,
+    Ended,
+}
+
+/// A page of a list, the latest opened first.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The alerts.
+    pub items: Vec<Alert>,
+    /// What to ask for the next page with; absent at the end.
+    pub next: Option<u64>,
+}
+
+/// A row of the alert log.
+#[derive(Clone, Debug)]
+pub struct LogRow {
+    /// 1, 2, 3, … without gaps.
+    pub seq: u64,
+    /// The entry that caused it.
+    pub offset: u64,
+    /// Count within what that entry caused.
+    pub n: u32,
+    /// Journal time at which it was said.
+    pub written_at: Time,
+    /// The revision.
+    pub alert: Alert,
+    /// The revision exactly as it was written: numbers read back may differ in the last digit.
+    pub json: String,
+}
+
+/// How many alerts there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Counts {
+    pub open: u64,
+    pub total: u64,
+}
+
+/// A reading that an alert cites, as the device sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct EvidenceBytes {
+    pub encoding: Encoding,
+    pub bytes: Vec<u8>,
+}
+
+impl Desk {
+    /// The offset up to which the journal has been judged.
+    pub fn cursor(&self) -> Result<u64, DeskError> {
+        self.read(cursor)
+    }
+
+    /// The alerts that fit a filter, the latest opened first.
+    pub fn alerts(&self, filter: &AlertFilter) -> Result<Page, DeskError> {
+        let limit = filter.limit.clamp(1, MAX_PAGE);
+        let mut sql = "SELECT id, first_seq, json FROM alert WHERE 1".to_owned();
+        let mut values: Vec<Value> = Vec::new();
+        let mut only = |condition: &str, value: Value| {
+            values.push(value);
+            let _ = write!(sql, " AND {condition} ?{}", values.len());
+        };
+        if let Some(rule) = &filter.rule {
+            only("rule =", rule.clone().into());
+        }
+        if let Some(severity) = filter.severity {
+            only("severity >=", severity_rank(severity).into());
+        }
+        if let Some(from) = filter.from {
+            only("last >=", from.nanos().into());
+        }
+        if let Some(to) = filter.to {
+            only("started <", to.nanos().into());
+        }
+        if let Some(cursor) = filter.cursor {
+            only("first_seq <", i64::try_from(cursor).unwrap_or(i64::MAX).into());
+        }
+        // Written out, for the partial index serves only a condition that is literally its own.
+        match filter.state {
+            Some(AlertState::Open) => sql.push_str(" AND open = 1"),
+            Some(AlertState::Ended) => sql.push_str(" AND open = 0"),
+            None => {}
+        }
+        let _ = write!(sql, " ORDER BY first_seq DESC LIMIT {}", limit + 1);
+        let mut rows: Vec<(String, u64, String)> = self.read(|connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement
+                .query_map(params_from_iter(values), |row| Ok((row.get(0)?, unsigned(row, 1)?, row.get(2)?)))?;
+            rows.collect()
+        })?;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = if more { rows.last().map(|row| row.1) } else { None };
+        let items = rows.iter().map(|(id, _, json)| self.parse(id, json)).collect::<Result<_, _>>()?;
+        Ok(Page { items, next })
+    }
+
+    /// An alert's current revision.
+    pub fn alert(&self, id: Uuid) -> Result<Option<Alert>, DeskError> {
+        let id = id.to_string();
+        let json: Option<String> = self.read(|connection| {
+            connection
+                .prepare_cached("SELECT json FROM alert WHERE id = ?1")?
+                .query_row([&id], |row| row.get(0))
+                .optional()
+        })?;
+        json.map(|json| self.parse(&id, &json)).transpose()
+    }
+
+    /// All revisions of an alert, the first first; empty if there is no such alert.
+    pub fn history(&self, id: Uuid) -> Result<Vec<LogRow>, DeskError> {
+        let id = id.to_string();
+        self.rows(
+            "SELECT seq, offset, n, written_at, alert, json FROM alert_log WHERE alert = ?1 ORDER BY revision",
+            [Value::from(id)],
+        )
+    }
+
+    /// Up to `max` rows of the log after `after_seq`, in order.
+    pub fn log(&self, after_seq: u64, max: usize) -> Result<Vec<LogRow>, DeskError> {
+        self.rows(
+            "SELECT seq, offset, n, written_at, alert, json FROM alert_log WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+            [after_seq, max as u64].map(|number| Value::from(i64::try_from(number).unwrap_or(i64::MAX))),
+        )
+    }
+
+    /// How many alerts there are.
+    pub fn counts(&self) -> Result<Counts, DeskError> {
+        self.read(|connection| {
+            let count = |sql: &str| connection.prepare_cached(sql)?.query_row([], |row| unsigned(row, 0));
+            Ok(Counts {
+                open: count("SELECT count(*) FROM alert WHERE open = 1")?,
+                total: count("SELECT count(*) FROM alert")?,
+            })
+        })
+    }
+
+    /// The copy of a reading that an alert cites.
+    pub fn evidence(&self, offset: u64) -> Result<Option<EvidenceBytes>, DeskError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT encoding, bytes FROM evidence WHERE offset = ?1")?
+                .query_row([offset as i64], |row| {
+                    let word: String = row.get(0)?;
+                    Ok(EvidenceBytes { encoding: encoding_of(&word), bytes: row.get(1)? })
+                })
+                .optional()
+        })
+    }
+
+    pub(super) fn parse(&self, id: &str, json: &str) -> Result<Alert, DeskError> {
+        serde_json::from_str(json).map_err(|source| DeskError::Json {
+            path: self.inner.path.clone(),
+            id: id.to_owned(),
+            source,
+        })
+    }
+
+    fn rows<const N: usize>(&self, sql: &str, values: [Value; N]) -> Result<Vec<LogRow>, DeskError> {
+        type Raw = (u64, u64, u32, i64, String, String);
+        let raw: Vec<Raw> = self.read(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map(params_from_iter(values), |row| {
+                Ok((unsigned(row, 0)?, unsigned(row, 1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+            })?;
+            rows.collect()
+        })?;
+        raw.into_iter()
+            .map(|(seq, offset, n, written_at, id, json)| {
+                let alert = self.parse(&id, &json)?;
+                Ok(LogRow { seq, offset, n, written_at: Time::from_nanos(written_at), alert, json })
+            })
+            .collect()
+    }
+}
+
+pub(super) fn cursor(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.prepare_cached("SELECT through FROM cursor")?.query_row([], |row| unsigned(row, 0))
+}
+
+pub(super) fn log_head(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.prepare_cached("SELECT coalesce(max(seq), 0) FROM alert_log")?.query_row([], |row| unsigned(row, 0))
+}
+
+/// The first `n` that no output of the entry at `offset` has.
+pub(super) fn next_n(connection: &Connection, offset: u64) -> rusqlite::Result<u32> {
+    connection
+        .prepare_cached("SELECT coalesce(max(n) + 1, 0) FROM alert_log WHERE offset = ?1")?
+        .query_row([offset as i64], |row| row.get(0))
+}
+
+/// Open alerts as (id, JSON), in the order of their opening.
+pub(super) fn open_alerts(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+    connection
+        .prepare_cached("SELECT id, json FROM alert WHERE open = 1 ORDER BY first_seq")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+pub(super) const fn severity_rank(severity: Severity) -> i64 {
+    match severity {
+        Severity::Minor => 1,
+        Severity::Moderate => 2,
+        Severity::Severe => 3,
+        Severity::Extreme => 4,
+    }
+}
+
+pub(super) const fn status_word(status: Status) -> &'static str {
+    match status {
+        Status::Actual => "actual",
+        Status::Exercise => "exercise",
+    }
+}
+
+pub(super) const fn encoding_word(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Json => "json",
+        Encoding::Cbor => "cbor",
+        Encoding::Cose => "cose",
+    }
+}
+
+fn encoding_of(word: &str) -> Encoding {
+    match word {
+        "cbor" => Encoding::Cbor,
+        "cose" => Encoding::Cose,
+        _ => Encoding::Json,
+    }
+}
+
+fn unsigned(row: &Row, index: usize) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(row.get::<_, i64>(index)?).unwrap_or(0))
+}

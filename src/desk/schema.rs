@@ -1,0 +1,77 @@
+//! The desk's tables, and how an older file is brought to them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::error::DeskError;
+
+/// Each step brings a file from the version of its index to the next; steps are only ever added.
+const STEPS: [&str; 1] = ["
+    -- How far the journal has been judged: everything that entries up to `through` caused is in the log.
+    CREATE TABLE cursor (one INTEGER PRIMARY KEY CHECK (one = 1), through INTEGER NOT NULL) STRICT;
+    INSERT INTO cursor VALUES (1, 0);
+    -- The current revision of each alert, with the columns that lists filter by.
+    CREATE TABLE alert (
+        id TEXT PRIMARY KEY,
+        first_seq INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        revision INTEGER NOT NULL,
+        rule TEXT NOT NULL,
+        category TEXT NOT NULL,
+        severity INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        open INTEGER NOT NULL,
+        started INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        json TEXT NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX alert_by_opening ON alert (first_seq);
+    CREATE INDEX alert_open ON alert (first_seq) WHERE open = 1;
+    CREATE INDEX alert_by_rule ON alert (rule, first_seq);
+    -- Every revision, in the order said; seq has no gaps.
+    CREATE TABLE alert_log (
+        seq INTEGER PRIMARY KEY,
+        offset INTEGER NOT NULL,
+        n INTEGER NOT NULL,
+        alert TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        written_at INTEGER NOT NULL,
+        json TEXT NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX alert_log_by_cause ON alert_log (offset, n);
+    CREATE UNIQUE INDEX alert_log_by_alert ON alert_log (alert, revision);
+    -- Readings that alerts cite, kept for good, whatever the journal's retention removes.
+    CREATE TABLE evidence (
+        offset INTEGER PRIMARY KEY,
+        device TEXT NOT NULL,
+        boot INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        time INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        encoding TEXT NOT NULL,
+        bytes BLOB NOT NULL
+    ) STRICT;
+"];
+
+/// Opens the file for writing, its schema brought to the newest.
+pub(super) fn open(path: &Path) -> Result<Connection, DeskError> {
+    let fault = |source| DeskError::Open { path: path.to_path_buf(), source };
+    let mut connection = Connection::open(path).map_err(fault)?;
+    connection.busy_timeout(Duration::from_secs(10)).map_err(fault)?;
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(fault)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(fault)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
+    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fault)?;
+    let known = STEPS.len() as i64;
+    if found > known {
+        return Err(DeskError::Newer { path: path.to_path_buf(), found, known });
+    }
+    for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        transaction.execute_batch(step).map_err(fault)?;
+    }
+    transaction.pragma_update(None, "user_version", known).map_err(fault)?;
+    transaction.commit().map_err(fault)?;
+    Ok(connection)
+}

@@ -1,0 +1,54 @@
+//! From where an evaluator goes on: the newest snapshot that can be used, or the log's beginning.
+
+use super::snapshots::Snapshots;
+use super::{EvaluatorConfig, EvaluatorError, Machine, Ports};
+
+/// The state to go on from.
+pub(super) struct Beginning<M> {
+    /// Restored, or fresh.
+    pub(super) machine: M,
+    /// The folder.
+    pub(super) snapshots: Snapshots,
+    /// For a fresh machine over a store that has alerts: the cursor that it must reach.
+    pub(super) rebuilding_to: Option<u64>,
+}
+
+/// Restores the newest usable snapshot; without one begins anew.
+pub(super) fn begin<M: Machine>(config: &EvaluatorConfig, ports: &Ports) -> Result<Beginning<M>, EvaluatorError> {
+    let folder = |source| EvaluatorError::Folder { path: config.snapshots_dir.clone(), source };
+    let cursor = ports.store.cursor().map_err(|source| EvaluatorError::Store { through: 0, source })?;
+    let head = *ports.log.head().borrow();
+    if cursor > head {
+        return Err(EvaluatorError::StoreAhead { cursor, head });
+    }
+    let mut snapshots = Snapshots::open(&config.snapshots_dir).map_err(folder)?;
+    for offset in snapshots.newest_first() {
+        match restore(&snapshots, offset, cursor) {
+            Ok(machine) => {
+                tracing::info!(offset, "the engine goes on from its snapshot");
+                return Ok(Beginning { machine, snapshots, rebuilding_to: None });
+            }
+            Err(reason) => {
+                let path = snapshots.path(offset);
+                tracing::warn!(path = %path.display(), reason, "a snapshot cannot be used and is removed");
+                snapshots.discard(offset).map_err(folder)?;
+            }
+        }
+    }
+    tracing::info!(head, "no usable snapshot: the engine is built from the journal");
+    Ok(Beginning { machine: M::fresh(), snapshots, rebuilding_to: (cursor > 0).then_some(cursor) })
+}
+
+fn restore<M: Machine>(snapshots: &Snapshots, offset: u64, cursor: u64) -> Result<M, String> {
+    if offset > cursor {
+        // Of another history: what its entries caused would never reach the store.
+        return Err(format!("it is of offset {offset}, the store is only at {cursor}"));
+    }
+    let bytes = snapshots.load(offset).map_err(|fault| fault.to_string())?;
+    let machine = M::restore(&bytes).map_err(|fault| fault.to_string())?;
+    if machine.offset() == offset {
+        Ok(machine)
+    } else {
+        Err(format!("it holds an engine at offset {}, not {offset}", machine.offset()))
+    }
+}

@@ -1,0 +1,1 @@
+//! The evaluator over a log in memory.
