@@ -1,1 +1,76 @@
-//! API, metrics and the page.
+//! API, metrics and the page: what people and programs may ask, over HTTP/1.1.
+//!
+//! This part knows no store. What it answers comes through [`Queries`], which the wiring
+//! implements; its own work is to read parameters, to page, to say what is wrong in
+//! RFC 9457 problems, and to stay bounded: connections, queries at once, time and size.
+
+mod agreement;
+mod api;
+mod cursor;
+mod guard;
+mod items;
+mod page;
+mod params;
+mod probes;
+mod problem;
+mod queries;
+mod router;
+mod server;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub use queries::{
+    AgreementNow, AlertFilter, AlertState, Page, PartStatus, Queries, QueryError, ReadingFilter, ReadingRow,
+    RejectFilter, RejectRow, Stats,
+};
+pub use server::{HttpError, RenderMetrics, Server};
+
+/// Where and for whom it answers.
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// The address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// A proxy in front does the sign-in; without it only a loopback address is accepted.
+    pub behind_proxy: bool,
+    /// Names that a request's `Host` may have beside the loopback ones, without a port.
+    pub host_names: Vec<String>,
+    /// What bounds it.
+    pub limits: Limits,
+}
+
+/// What bounds it; each counts in `truceline_http_limited_total` when it bites.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at once; more wait in the system's queue.
+    pub connections: usize,
+    /// Queries of the stores at once.
+    pub queries: usize,
+    /// How long a request waits for its turn to query.
+    pub query_wait: Duration,
+    /// How long a request may take.
+    pub request: Duration,
+    /// How long a client may take to send a request's head, and a connection may be idle.
+    pub head: Duration,
+    /// How long a connection lives; it is then ended after the answer that is under way.
+    pub connection: Duration,
+    /// How long answers under way may take once the server stops.
+    pub drain: Duration,
+    /// Bytes of a request's body; nothing here takes one.
+    pub body_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 256,
+            queries: 8,
+            query_wait: Duration::from_secs(2),
+            request: Duration::from_secs(10),
+            head: Duration::from_secs(15),
+            connection: Duration::from_secs(300),
+            drain: Duration::from_secs(5),
+            body_bytes: 16 * 1024,
+        }
+    }
+}
