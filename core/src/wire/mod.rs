@@ -1,13 +1,22 @@
 //! Readings: their types, decoding and validation.
+//!
+//! Bytes become a small tree ([`value`]), the same for JSON and CBOR; its fields are read with
+//! the contract's types and ranges ([`fields`]); [`envelope`] and [`payload`] say which fields.
 
 mod decode;
+mod encode;
+mod envelope;
+mod fields;
 mod kind;
+mod payload;
 mod plausible;
 mod reading;
 mod reject;
 mod state;
+mod value;
 
 pub use decode::*;
+pub use encode::*;
 pub use kind::*;
 pub use plausible::*;
 pub use reading::*;
