@@ -1,0 +1,184 @@
+//! InfluxDB 2: readings and alerts as points, for analysis and dashboards.
+
+mod alert;
+mod client;
+mod line;
+mod reading;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use truceline_core::log::{Body, Entry};
+use truceline_core::time::Span;
+use url::Url;
+
+use client::{Refusal, Target, Writer};
+
+use super::cursors::{DeadLetter, Place};
+use super::feed::{Alerts, Readings};
+use super::worker::{self, Delivered, Delivery, Pace, Setback, Worker};
+use super::{AlertRow, AlertSource, Cursors, Delays, Form, Generation, Now, ReadingSource, RunningSink};
+
+/// Lines of one request.
+const MAX_LINES: usize = 5_000;
+
+/// Where to write and how.
+#[derive(Clone, Debug)]
+pub struct InfluxConfig {
+    /// `http://` or `https://`, without a path: the client library drops one.
+    pub url: Url,
+    /// The organization's name.
+    pub org: String,
+    /// The bucket's name.
+    pub bucket: String,
+    /// A file that holds nothing but a token; read at the start and again whenever the server refuses it.
+    pub token_file: PathBuf,
+    /// In which form rows leave.
+    pub form: Form,
+    /// Rows in the viewer's form leave no earlier than this after they were written.
+    pub viewer_delay: Duration,
+    /// Time for one request.
+    pub timeout: Duration,
+    /// Rows further behind than this are skipped, recorded and told; `None`: as far as the logs reach.
+    pub max_lag: Option<u64>,
+    /// Waits between attempts.
+    pub delays: Delays,
+    /// The journal's life.
+    pub generation: Generation,
+}
+
+/// Starts the two loops, for readings and for alerts, each with a cursor of its own.
+///
+/// Must be called within a Tokio runtime. A server that is absent is no error: it is
+/// tried again until it is there.
+pub fn start_influx(
+    config: &InfluxConfig,
+    readings: Arc<dyn ReadingSource>,
+    alerts: Arc<dyn AlertSource>,
+    cursors: &Cursors,
+    now: &Now,
+    stop: &CancellationToken,
+) -> [RunningSink; 2] {
+    let hold = match config.form {
+        Form::Viewer => Span::from_nanos(i64::try_from(config.viewer_delay.as_nanos()).unwrap_or(i64::MAX)),
+        Form::Internal => Span::default(),
+    };
+    let pace = Pace {
+        batch: MAX_LINES,
+        hold,
+        linger: Duration::from_millis(250),
+        max_lag: config.max_lag,
+        delays: config.delays,
+    };
+    let target = Target {
+        url: config.url.clone(),
+        org: config.org.clone(),
+        bucket: config.bucket.clone(),
+        token_file: config.token_file.clone(),
+        timeout: config.timeout,
+    };
+    let place = |sink| Place {
+        sink,
+        destination: format!("{} {} {}", config.url, config.org, config.bucket),
+        generation: config.generation,
+    };
+    let form = config.form;
+    [
+        worker::start(Worker {
+            place: place("influxdb_readings"),
+            pace: pace.clone(),
+            feed: Arc::new(Readings(readings)),
+            delivery: Points { writer: Writer::new(target.clone()), form },
+            cursors: cursors.clone(),
+            now: Arc::clone(now),
+            stop: stop.clone(),
+        }),
+        worker::start(Worker {
+            place: place("influxdb_alerts"),
+            pace,
+            feed: Arc::new(Alerts(alerts)),
+            delivery: Points { writer: Writer::new(target), form },
+            cursors: cursors.clone(),
+            now: Arc::clone(now),
+            stop: stop.clone(),
+        }),
+    ]
+}
+
+/// Writes rows as points.
+struct Points {
+    writer: Writer,
+    form: Form,
+}
+
+/// A line and the row that it comes from.
+struct Point {
+    position: u64,
+    line: String,
+}
+
+impl Delivery<Entry> for Points {
+    async fn deliver(&mut self, rows: Arc<Vec<Entry>>) -> Result<Delivered, Setback> {
+        let form = self.form;
+        let encoded = tokio::task::spawn_blocking(move || {
+            let (mut points, mut dead) = (Vec::with_capacity(rows.len()), Vec::new());
+            for row in rows.iter() {
+                let Body::Reading(entry) = &row.body else { continue };
+                match reading::line_of(entry, row.arrived, form) {
+                    Ok(Some(line)) => points.push(Point { position: row.offset, line }),
+                    Ok(None) => {}
+                    Err(fault) => dead.push(DeadLetter {
+                        position: row.offset,
+                        line: String::from_utf8_lossy(&entry.bytes).into_owned(),
+                        error: fault.to_string(),
+                    }),
+                }
+            }
+            (points, dead)
+        });
+        let (points, dead) = encoded.await.map_err(|fault| Setback::Unreachable(fault.to_string()))?;
+        self.send(points, dead).await
+    }
+}
+
+impl Delivery<AlertRow> for Points {
+    async fn deliver(&mut self, rows: Arc<Vec<AlertRow>>) -> Result<Delivered, Setback> {
+        let point = |row| alert::line_of(row, self.form).map(|line| Point { position: row.seq, line });
+        let points = rows.iter().filter_map(point).collect();
+        self.send(points, Vec::new()).await
+    }
+}
+
+impl Points {
+    /// Writes all points; halves what is refused down to the line at fault, which is given up.
+    async fn send(&mut self, points: Vec<Point>, dead_letters: Vec<DeadLetter>) -> Result<Delivered, Setback> {
+        let mut delivered = Delivered { sent: 0, dead_letters };
+        // Parts yet to be written, the first on top.
+        let mut parts: Vec<&[Point]> = vec![&points];
+        while let Some(part) = parts.pop() {
+            let lines: Vec<&str> = part.iter().map(|point| point.line.as_str()).collect();
+            if lines.is_empty() {
+                continue;
+            }
+            match self.writer.write(&lines).await {
+                Ok(()) => delivered.sent += part.len() as u64,
+                Err(Refusal::Setback(setback)) => return Err(setback),
+                Err(Refusal::Lines(error)) => {
+                    if let [point] = part {
+                        let (position, line) = (point.position, point.line.clone());
+                        delivered.dead_letters.push(DeadLetter { position, line, error });
+                    } else {
+                        let (front, back) = part.split_at(part.len() / 2);
+                        parts.push(back);
+                        parts.push(front);
+                    }
+                }
+            }
+        }
+        Ok(delivered)
+    }
+}

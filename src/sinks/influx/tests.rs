@@ -1,0 +1,1 @@
+//! Points against a server that misbehaves on purpose.

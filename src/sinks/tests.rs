@@ -1,0 +1,1 @@
+//! The loop of every sink, over a log in memory.
