@@ -9,6 +9,7 @@ pub mod alert;
 pub mod engine;
 pub mod geometry;
 pub mod id;
+mod keys;
 pub mod log;
 pub mod registry;
 pub mod time;

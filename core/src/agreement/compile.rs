@@ -1,9 +1,17 @@
 //! From the files to validated, indexed terms.
 
-use super::{Agreement, Bundle};
+use std::collections::BTreeSet;
+
+use toml::{Table, Value};
+
+use super::shapes::Shapes;
+use super::{Agreement, Bundle, Status, activities, lines, rules, zones};
+use crate::id::Id;
+use crate::keys::{KeyFault, Keys, Limits};
+use crate::time::Span;
 
 /// One fault of an agreement.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[error("{file}: {place}: {message}")]
 pub struct AgreementFault {
     /// The file.
@@ -14,8 +22,112 @@ pub struct AgreementFault {
     pub message: String,
 }
 
+/// Seconds after its time from which a reading is late, unless the agreement says otherwise.
+const LATE_AFTER_S: f64 = 300.0;
+
 /// Checks everything and indexes the geometry; returns all faults.
+///
+/// The same bundle always gives the same terms or the same faults in the same order.
+///
+/// # Errors
+/// All that is wrong with the terms, in the file's order, and then with the GeoJSON files.
 pub fn compile(bundle: &Bundle) -> Result<Agreement, Vec<AgreementFault>> {
-    let _ = bundle;
-    todo!()
+    let table = terms(bundle).map_err(|message| {
+        vec![AgreementFault { file: Bundle::TERMS.to_owned(), place: "the file".to_owned(), message }]
+    })?;
+    let names = Names::of(&table);
+    let mut shapes = Shapes::new(bundle);
+    let mut keys = Keys::new("", &table);
+    keys.require("id", "an id such as id = \"my-agreement\"; alerts carry it");
+    let id = keys.id("id");
+    let name = keys.text("name");
+    let note = keys.text("note").unwrap_or_default();
+    let status = match keys.word("status", &["actual", "exercise"]) {
+        Some("exercise") => Status::Exercise,
+        _ => Status::Actual,
+    };
+    let late_after_s = keys.number("late_after_s", Limits::new(1.0, 2_592_000.0, "seconds")).unwrap_or(LATE_AFTER_S);
+    let lines = lines::read(&mut keys, &mut shapes);
+    let zones = zones::read(&mut keys, &names, &mut shapes);
+    let rules = rules::read(&mut keys, &names);
+    let activities = activities::read(&mut keys, &names);
+    let mut faults: Vec<AgreementFault> = keys.finish().into_iter().map(in_terms).collect();
+    faults.extend(shapes.into_faults());
+    match id {
+        Some(id) if faults.is_empty() => Ok(Agreement {
+            name: name.unwrap_or_else(|| id.to_string()),
+            id,
+            note,
+            hash: bundle.document().hash,
+            status,
+            late_after: Span::from_secs_f64(late_after_s),
+            lines,
+            zones,
+            rules,
+            activities,
+        }),
+        _ => Err(faults),
+    }
+}
+
+fn terms(bundle: &Bundle) -> Result<Table, String> {
+    let text = bundle.files.get(Bundle::TERMS).ok_or("there is none; write one beside its GeoJSON files")?;
+    if text.len() > Bundle::MAX_TERMS_BYTES {
+        return Err(format!("is larger than {} MiB; split the agreement", Bundle::MAX_TERMS_BYTES >> 20));
+    }
+    text.parse().map_err(|error: toml::de::Error| format!("is not TOML: {}", error.to_string().trim_end()))
+}
+
+fn in_terms(fault: KeyFault) -> AgreementFault {
+    AgreementFault { file: Bundle::TERMS.to_owned(), place: fault.place, message: fault.message }
+}
+
+/// The ids that may be referred to, as they are written: a line or zone that has a fault is not unknown as well.
+#[derive(Debug)]
+pub(super) struct Names {
+    /// The first line's id.
+    pub primary_line: Option<Id>,
+    pub lines: BTreeSet<Id>,
+    pub zones: BTreeSet<Id>,
+}
+
+impl Names {
+    fn of(table: &Table) -> Self {
+        let ids = |section: &str| -> Vec<Id> {
+            let entries = table.get(section).and_then(Value::as_array);
+            entries
+                .into_iter()
+                .flatten()
+                .filter_map(|entry| entry.get("id").and_then(Value::as_str)?.parse().ok())
+                .collect()
+        };
+        let lines = ids("line");
+        Self {
+            primary_line: lines.first().cloned(),
+            lines: lines.into_iter().collect(),
+            zones: ids("zone").into_iter().collect(),
+        }
+    }
+
+    /// Adds a fault of `key` for every id that is no zone.
+    pub(super) fn check_zones(&self, keys: &mut Keys<'_>, key: &str, ids: &[Id]) {
+        for id in ids.iter().filter(|id| !self.zones.contains(*id)) {
+            keys.fault(key, unknown(id, "zone", &self.zones));
+        }
+    }
+
+    /// Adds a fault of `key` if `id` is no line.
+    pub(super) fn check_line(&self, keys: &mut Keys<'_>, key: &str, id: &Id) {
+        if !self.lines.contains(id) {
+            keys.fault(key, unknown(id, "line", &self.lines));
+        }
+    }
+}
+
+fn unknown(id: &Id, sort: &str, known: &BTreeSet<Id>) -> String {
+    if known.is_empty() {
+        return format!("there is no {sort} '{id}'; add it as [[{sort}]]");
+    }
+    let known: Vec<&str> = known.iter().map(Id::as_str).take(20).collect();
+    format!("there is no {sort} '{id}'; add it as [[{sort}]], or use one of: {}", known.join(", "))
 }

@@ -1,10 +1,23 @@
 //! The agreement: the ceasefire's terms as data.
+//!
+//! `docs/agreement.md` is the format for its authors. [`compile`] reads a [`Bundle`] of files
+//! into an [`Agreement`] or says everything that is wrong; [`warnings`] says what may not be meant.
 
+mod activities;
 mod bundle;
 mod compile;
+mod kinds;
+mod lines;
+mod permitted;
+mod rules;
+mod shapes;
+mod versions;
+mod warnings;
+mod zones;
 
 pub use bundle::Bundle;
 pub use compile::{AgreementFault, compile};
+pub use warnings::{AgreementWarning, LONG_ACTIVITY, WIDE_ACTIVITY_M, warnings};
 
 use std::collections::BTreeSet;
 
@@ -21,6 +34,8 @@ pub struct Agreement {
     pub id: Id,
     /// For people.
     pub name: String,
+    /// What people should know of it, such as that it is not authoritative; may be empty.
+    pub note: String,
     /// Hash of the bundle it was compiled from.
     pub hash: String,
     /// Alerts of an exercise say so.

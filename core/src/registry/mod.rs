@@ -8,7 +8,7 @@ use crate::geometry::LonLat;
 use crate::id::Id;
 use crate::time::Time;
 
-pub use parse::{RegistryFault, parse_registry};
+pub use parse::{DEFAULT_HACC_M, MAX_DEVICES, MAX_REGISTRY_BYTES, MAX_WINDOWS, RegistryFault, parse_registry};
 
 /// All registered devices.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,0 +1,253 @@
+//! What each kind of rule may say and what it has unless told: one table.
+
+use super::zones::DISTANCE;
+use super::{RuleKind, Severity, WithdrawalDistance};
+use crate::keys::{Keys, Limits};
+use crate::time::Span;
+
+/// The keys, defaults and classes of one kind.
+#[derive(Debug)]
+pub(super) struct KindTerms {
+    /// The word in the file.
+    pub word: &'static str,
+    /// What it may say beside the keys of every rule.
+    pub keys: &'static [&'static str],
+    /// Severity unless told.
+    pub severity: Severity,
+    /// Threshold unless told.
+    pub threshold: f64,
+    /// Dwell unless told, seconds.
+    pub dwell_s: f64,
+    /// Cool-down unless told, seconds.
+    pub cool_down_s: f64,
+    /// Classes that it can count.
+    pub classes: &'static [&'static str],
+    /// Classes that it counts unless told; empty: any.
+    pub default_classes: &'static [&'static str],
+}
+
+/// The keys of every rule.
+pub(super) const COMMON_KEYS: [&str; 7] = ["id", "kind", "severity", "hours", "valid_from", "valid_to", "cool_down_s"];
+
+const PLACED: &[&str] = &["areas", "line", "sides", "classes", "threshold", "dwell_s", "permitted"];
+
+const OBJECTS: &[&str] =
+    &["person", "vehicle", "armoured_vehicle", "tank", "artillery", "mortar", "mlrs", "engineering", "unknown"];
+const WEAPONS: &[&str] = &["armoured_vehicle", "tank", "artillery", "mortar", "mlrs"];
+const FLYERS: &[&str] = &["multirotor", "fixed_wing", "unknown", "aircraft", "helicopter", "uav", "missile"];
+
+/// All kinds.
+pub(super) const KINDS: [KindTerms; 10] = [
+    KindTerms {
+        word: "no_fire",
+        keys: PLACED,
+        severity: Severity::Severe,
+        threshold: 0.5,
+        dwell_s: 0.0,
+        cool_down_s: 600.0,
+        classes: &["explosion", "gunfire", "launch", "missile"],
+        default_classes: &["explosion", "gunfire", "launch"],
+    },
+    KindTerms {
+        word: "crossing",
+        keys: PLACED,
+        severity: Severity::Moderate,
+        threshold: 0.9,
+        dwell_s: 0.0,
+        cool_down_s: 600.0,
+        classes: OBJECTS,
+        default_classes: &[],
+    },
+    KindTerms {
+        word: "exclusion_zone",
+        keys: PLACED,
+        severity: Severity::Severe,
+        threshold: 0.8,
+        dwell_s: 30.0,
+        cool_down_s: 600.0,
+        classes: OBJECTS,
+        default_classes: WEAPONS,
+    },
+    KindTerms {
+        word: "withdrawal",
+        keys: &["areas", "line", "sides", "threshold", "dwell_s", "permitted", "distances"],
+        severity: Severity::Severe,
+        threshold: 0.8,
+        dwell_s: 60.0,
+        cool_down_s: 3_600.0,
+        classes: &[],
+        default_classes: &[],
+    },
+    KindTerms {
+        word: "tamper",
+        keys: &["dwell_s", "displacement_m", "shock_g"],
+        severity: Severity::Moderate,
+        threshold: 0.5,
+        dwell_s: 0.0,
+        cool_down_s: 3_600.0,
+        classes: &[],
+        default_classes: &[],
+    },
+    KindTerms {
+        word: "silence",
+        keys: &["intervals", "grace_s"],
+        severity: Severity::Minor,
+        threshold: 0.5,
+        dwell_s: 0.0,
+        cool_down_s: 0.0,
+        classes: &[],
+        default_classes: &[],
+    },
+    KindTerms {
+        word: "no_flight",
+        keys: PLACED,
+        severity: Severity::Moderate,
+        threshold: 0.5,
+        dwell_s: 10.0,
+        cool_down_s: 600.0,
+        classes: FLYERS,
+        default_classes: &["multirotor", "fixed_wing", "unknown", "aircraft", "helicopter", "uav"],
+    },
+    KindTerms {
+        word: "interference",
+        keys: &["areas", "dwell_s", "min_devices", "radius_m"],
+        severity: Severity::Moderate,
+        threshold: 0.5,
+        dwell_s: 60.0,
+        cool_down_s: 1_800.0,
+        classes: &[],
+        default_classes: &[],
+    },
+    KindTerms {
+        word: "clock",
+        keys: &["dwell_s", "max_error_ms"],
+        severity: Severity::Minor,
+        threshold: 0.5,
+        dwell_s: 0.0,
+        cool_down_s: 3_600.0,
+        classes: &[],
+        default_classes: &[],
+    },
+    KindTerms {
+        word: "coverage",
+        keys: &["line", "dwell_s", "stretch_m"],
+        severity: Severity::Minor,
+        threshold: 0.5,
+        dwell_s: 900.0,
+        cool_down_s: 0.0,
+        classes: &[],
+        default_classes: &[],
+    },
+];
+
+impl KindTerms {
+    /// The terms of a kind's word.
+    pub(super) fn of(word: &str) -> Option<&'static Self> {
+        KINDS.iter().find(|kind| kind.word == word)
+    }
+
+    /// Whether a rule of this kind may say `key`.
+    pub(super) fn may_say(&self, key: &str) -> bool {
+        self.keys.contains(&key)
+    }
+}
+
+/// Every key that some kind has and not every rule.
+pub(super) fn all_keys() -> Vec<&'static str> {
+    let mut keys: Vec<&'static str> = KINDS.iter().flat_map(|kind| kind.keys.iter().copied()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+/// The kind's own parameters; `None` if there is a fault among them.
+pub(super) fn parameters(keys: &mut Keys<'_>, kind: &KindTerms) -> Option<RuleKind> {
+    let metres = |min: f64, max: f64| Limits::new(min, max, "metres");
+    match kind.word {
+        "no_fire" => Some(RuleKind::NoFire),
+        "crossing" => Some(RuleKind::Crossing),
+        "exclusion_zone" => Some(RuleKind::ExclusionZone),
+        "withdrawal" => Some(RuleKind::Withdrawal { distances: distances(keys)? }),
+        "tamper" => {
+            let shock_g = number_or(keys, "shock_g", Limits::new(0.1, 1_000.0, "g"), 0.0)?;
+            Some(RuleKind::Tamper {
+                displacement_m: number_or(keys, "displacement_m", metres(0.0, 100_000.0), 50.0)?,
+                shock_g: (shock_g > 0.0).then_some(shock_g),
+            })
+        }
+        "silence" => {
+            let intervals = number_or(keys, "intervals", Limits::new(1.0, 1_000.0, "of the device's intervals"), 3.0);
+            let grace_s = number_or(keys, "grace_s", Limits::new(0.0, 86_400.0, "seconds"), 120.0);
+            Some(RuleKind::Silence { intervals: intervals?, grace: Span::from_secs_f64(grace_s?) })
+        }
+        "no_flight" => Some(RuleKind::NoFlight),
+        "interference" => {
+            let least = Limits::new(1.0, 10_000.0, "devices");
+            let min_devices = if keys.has("min_devices") { keys.whole("min_devices", least) } else { Some(3) };
+            let radius_m = number_or(keys, "radius_m", metres(100.0, 300_000.0), 20_000.0);
+            Some(RuleKind::Interference { min_devices: min_devices?, radius_m: radius_m? })
+        }
+        "clock" => {
+            let limits = Limits::new(0.1, 86_400_000.0, "milliseconds");
+            Some(RuleKind::Clock { max_error_ms: number_or(keys, "max_error_ms", limits, 1_000.0)? })
+        }
+        _ => Some(RuleKind::Coverage { stretch_m: number_or(keys, "stretch_m", metres(100.0, 300_000.0), 5_000.0)? }),
+    }
+}
+
+/// The number, or the default where the key is absent; `None` at a fault.
+pub(super) fn number_or(keys: &mut Keys<'_>, key: &'static str, limits: Limits, default: f64) -> Option<f64> {
+    if keys.has(key) { keys.number(key, limits) } else { Some(default) }
+}
+
+fn distances(keys: &mut Keys<'_>) -> Option<Vec<WithdrawalDistance>> {
+    const EXAMPLE: &str = "[{ class = \"artillery\", calibre_min_mm = 100, distance_m = 25000 }]";
+    const MOST: usize = 100;
+    keys.require("distances", &format!("distances = {EXAMPLE}"));
+    let tables = keys.tables("distances", MOST, EXAMPLE);
+    if tables.is_empty() && keys.has("distances") {
+        keys.fault("distances", format!("names no weapon; write {EXAMPLE}"));
+    }
+    let mut found = Vec::new();
+    let count = tables.len();
+    for (number, table) in tables.into_iter().enumerate() {
+        let mut inner = Keys::new(keys.below(&format!("distances number {}", number + 1)), table);
+        inner.require("class", "a class of weapon, such as class = \"artillery\"");
+        inner.require("distance_m", "metres from the line, such as distance_m = 25000");
+        let class = inner.word("class", WEAPONS);
+        let calibre = Limits::new(1.0, 2_000.0, "millimetres");
+        let calibre_min_mm = inner.number("calibre_min_mm", calibre);
+        let calibre_max_mm = inner.number("calibre_max_mm", calibre);
+        if let (Some(min), Some(max)) = (calibre_min_mm, calibre_max_mm)
+            && min >= max
+        {
+            inner.fault(
+                "calibre_max_mm",
+                format!(
+                    "{max} is not over calibre_min_mm, {min}; calibres from min (included) to max (excluded) are meant"
+                ),
+            );
+        }
+        let distance_m = inner.number("distance_m", DISTANCE);
+        keys.absorb(inner.finish());
+        if let (Some(class), Some(distance_m)) = (class, distance_m) {
+            found.push(WithdrawalDistance { class: class.to_owned(), calibre_min_mm, calibre_max_mm, distance_m });
+        }
+    }
+    (count > 0 && found.len() == count).then_some(found)
+}
+
+impl RuleKind {
+    /// Whether the engine judges rules of this kind. The others are read and checked, and raise nothing yet.
+    pub const fn is_judged(&self) -> bool {
+        matches!(
+            self,
+            Self::NoFire
+                | Self::Crossing
+                | Self::ExclusionZone
+                | Self::Withdrawal { .. }
+                | Self::Tamper { .. }
+                | Self::Silence { .. }
+        )
+    }
+}

@@ -1,0 +1,35 @@
+//! `[[line]]`.
+
+use super::shapes::Shapes;
+use super::versions::{MAX_VERSIONS, check_overlaps, validity};
+use super::{Line, Validity};
+use crate::id::Id;
+use crate::keys::{Keys, called};
+
+pub(super) fn read(top: &mut Keys<'_>, shapes: &mut Shapes<'_>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut versions: Vec<(Id, Validity)> = Vec::new();
+    let tables = top.tables("line", MAX_VERSIONS, "each line as [[line]] with its keys below");
+    for (number, table) in tables.into_iter().enumerate() {
+        let mut keys = Keys::new(called("line", number, table), table);
+        keys.require("id", "an id such as id = \"main\"");
+        keys.require("file", "the name of a GeoJSON file, such as file = \"line.geojson\"");
+        let id = keys.id("id");
+        let validity = validity(&mut keys);
+        let side_a = keys.text("side_a").unwrap_or_else(|| "side A".to_owned());
+        let side_b = keys.text("side_b").unwrap_or_else(|| "side B".to_owned());
+        if side_a == side_b {
+            keys.fault("side_b", format!("'{side_b}' is side A's name too; name the sides apart"));
+        }
+        let index = shapes.line(&mut keys);
+        if let Some(id) = id {
+            versions.push((id.clone(), validity));
+            if let Some(index) = index {
+                lines.push(Line { id, validity, side_names: [side_a, side_b], index });
+            }
+        }
+        top.absorb(keys.finish());
+    }
+    check_overlaps(top, "line", versions.iter().map(|(id, validity)| (id, *validity)));
+    lines
+}

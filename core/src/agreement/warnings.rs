@@ -1,0 +1,151 @@
+//! What is no fault of an agreement and yet may not be meant.
+
+use super::versions::{Seam, seams};
+use super::{Agreement, Extent, Rule, RuleKind};
+use crate::geometry::{Area, LonLat};
+use crate::time::Span;
+
+/// An activity over a wider zone than this, in metres, is warned of.
+pub const WIDE_ACTIVITY_M: f64 = 20_000.0;
+/// An activity longer than this is warned of.
+pub const LONG_ACTIVITY: Span = Span::from_secs(7 * 86_400);
+
+/// Something that may not be meant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {message}")]
+pub struct AgreementWarning {
+    /// The line, zone, rule or activity.
+    pub place: String,
+    /// What follows from it, and what to do if it is not meant.
+    pub message: String,
+}
+
+/// All that may not be meant, in the file's order: lines, zones, rules, activities.
+pub fn warnings(agreement: &Agreement) -> Vec<AgreementWarning> {
+    let mut found = Vec::new();
+    let mut warn = |place: String, message: String| found.push(AgreementWarning { place, message });
+    let lines = seams(agreement.lines.iter().map(|line| (&line.id, line.validity)));
+    let zones = seams(agreement.zones.iter().map(|zone| (&zone.id, zone.validity)));
+    for (sort, seams) in [("line", lines), ("zone", zones)] {
+        for seam in seams.iter().filter(|seam| seam.is_gap()) {
+            warn(format!("{sort} '{}'", seam.id), gap(seam));
+        }
+    }
+    if agreement.lines.is_empty() {
+        warn("the file".to_owned(), "there is no line: nothing has a side or a distance".to_owned());
+    }
+    if agreement.rules.is_empty() {
+        warn("the file".to_owned(), "there is no rule: readings are stored and nothing is judged".to_owned());
+    }
+    for (number, rule) in agreement.rules.iter().enumerate() {
+        let place = format!("rule '{}'", rule.id);
+        if !rule.kind.is_judged() {
+            warn(place.clone(), format!("kind {} is read but not judged yet: it raises no alert", rule.kind.as_str()));
+        }
+        for (hidden, by) in hidden_distances(rule) {
+            warn(
+                place.clone(),
+                format!("distances number {hidden} is never used: number {by} before it fits the same weapons"),
+            );
+        }
+        if let Some(other) = agreement.rules.iter().take(number).find(|other| overlap(rule, other)) {
+            warn(
+                place,
+                format!(
+                    "it has the kind, areas, sides and classes of rule '{}' at the same time: each incident raises two \
+                     alerts",
+                    other.id
+                ),
+            );
+        }
+    }
+    activity_warnings(agreement, &mut warn);
+    found
+}
+
+fn gap(seam: &Seam) -> String {
+    format!("{}: in between there is none, and rules that refer to it hold nowhere", seam.told())
+}
+
+/// Pairs of places in the list, from 1, whose first is hidden by its second.
+fn hidden_distances(rule: &Rule) -> Vec<(usize, usize)> {
+    let RuleKind::Withdrawal { distances } = &rule.kind else { return Vec::new() };
+    let mut hidden = Vec::new();
+    for (number, own) in distances.iter().enumerate() {
+        let by = distances.iter().take(number).position(|before| {
+            before.class == own.class
+                && before.calibre_min_mm.is_none_or(|min| own.calibre_min_mm.is_some_and(|own| own >= min))
+                && before.calibre_max_mm.is_none_or(|max| own.calibre_max_mm.is_some_and(|own| own <= max))
+        });
+        if let Some(by) = by {
+            hidden.push((number + 1, by + 1));
+        }
+    }
+    hidden
+}
+
+fn overlap(a: &Rule, b: &Rule) -> bool {
+    let in_time = |from: Option<_>, to: Option<_>| match (from, to) {
+        (Some(from), Some(to)) => from < to,
+        _ => true,
+    };
+    a.kind.as_str() == b.kind.as_str()
+        && in_time(a.validity.from, b.validity.to)
+        && in_time(b.validity.from, a.validity.to)
+        && a.line == b.line
+        && (a.sides.is_empty() || b.sides.is_empty() || a.sides.iter().any(|side| b.sides.contains(side)))
+        && (a.areas.is_empty() || b.areas.is_empty() || a.areas.iter().any(|area| b.areas.contains(area)))
+        && (a.classes.is_empty() || b.classes.is_empty() || !a.classes.is_disjoint(&b.classes))
+        && (a.hours.is_empty() || b.hours.is_empty() || a.hours == b.hours)
+}
+
+fn activity_warnings(agreement: &Agreement, warn: &mut impl FnMut(String, String)) {
+    for activity in &agreement.activities {
+        let place = format!("activity '{}'", activity.id);
+        let length = activity.to.since(activity.from);
+        if length > LONG_ACTIVITY {
+            warn(
+                place.clone(),
+                format!(
+                    "it lasts {:.1} days, more than {}: it lowers the severity of all alerts there for so long",
+                    length.secs_f64() / 86_400.0,
+                    LONG_ACTIVITY.secs_f64() / 86_400.0
+                ),
+            );
+        }
+        for zone in agreement.zones.iter().filter(|zone| activity.areas.contains(&zone.id)) {
+            let width = match &zone.extent {
+                Extent::Buffer { .. } => Some(format!("zone '{}' runs along a whole line", zone.id)),
+                Extent::Area(area) => {
+                    let width_m = width_m(area);
+                    (width_m > WIDE_ACTIVITY_M)
+                        .then(|| format!("zone '{}' is about {:.0} km wide", zone.id, width_m / 1_000.0))
+                }
+            };
+            if let Some(width) = width {
+                warn(
+                    place.clone(),
+                    format!("{width}: it lowers the severity of all alerts there; give it a zone of its own"),
+                );
+            }
+        }
+        if activity.notified_at > activity.from {
+            warn(place, "it was notified after its start: it only labels alerts as late_notice".to_owned());
+        }
+    }
+}
+
+/// Diagonal of the area's box in metres, by a sphere: enough for a warning.
+fn width_m(area: &Area) -> f64 {
+    const DEGREE_M: f64 = 111_195.0;
+    let vertices: Vec<LonLat> = area.polygons().iter().flatten().flatten().copied().collect();
+    let Some(first) = vertices.first() else { return 0.0 };
+    let (mut east, mut west, mut south, mut north) = (0.0_f64, 0.0_f64, first.lat, first.lat);
+    for vertex in &vertices {
+        let step = (vertex.lon - first.lon + 540.0).rem_euclid(360.0) - 180.0;
+        (west, east) = (west.min(step), east.max(step));
+        (south, north) = (south.min(vertex.lat), north.max(vertex.lat));
+    }
+    let middle = f64::midpoint(south, north).to_radians();
+    ((east - west) * middle.cos()).hypot(north - south) * DEGREE_M
+}
