@@ -38,7 +38,8 @@ pub fn read_bundle(dir: &Path) -> Result<Bundle, Vec<AgreementFault>> {
     }
     if let Err(others) = compile(&bundle) {
         let known: Vec<String> = unreadable.iter().map(|fault| format!("there is no file '{}' ", fault.file)).collect();
-        unreadable.extend(others.into_iter().filter(|other| !known.iter().any(|known| other.message.starts_with(known))));
+        unreadable
+            .extend(others.into_iter().filter(|other| !known.iter().any(|known| other.message.starts_with(known))));
     }
     Err(unreadable)
 }
@@ -59,17 +60,15 @@ fn fault(file: &str, message: String) -> AgreementFault {
 
 /// The file's text; `None` if there is none.
 fn read(dir: &Path, name: &str, most: usize) -> Result<Option<String>, String> {
-    let file = match File::open(dir.join(name)) {
-        Ok(file) => file,
+    let path = dir.join(name);
+    // Looked at before it is opened: opening a named pipe would wait for its other end.
+    match std::fs::metadata(&path) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => return Err("is not a file; replace it by one".to_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(format!("cannot be read: {error}")),
-    };
-    // A named pipe or a device would never end.
-    match file.metadata() {
-        Ok(metadata) if !metadata.is_file() => return Err("is not a file; replace it by one".to_owned()),
-        Ok(_) => {}
-        Err(error) => return Err(format!("cannot be read: {error}")),
     }
+    let file = File::open(&path).map_err(|error| format!("cannot be read: {error}"))?;
     let mut bytes = Vec::new();
     file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
     if bytes.len() > most {
