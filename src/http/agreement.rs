@@ -27,6 +27,7 @@ pub(super) const CATEGORIES: [&str; 10] = [
 pub(super) struct AgreementItem {
     id: Id,
     name: String,
+    note: String,
     hash: String,
     status: Status,
     as_of: Time,
@@ -66,6 +67,7 @@ impl AgreementItem {
         Self {
             id: agreement.id.clone(),
             name: agreement.name.clone(),
+            note: agreement.note.clone(),
             hash: agreement.hash.clone(),
             status: agreement.status,
             as_of: *now,

@@ -1,6 +1,6 @@
 //! Fake stores: a small mission in memory, which a test may add to while it asks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -9,12 +9,12 @@ use truceline::http::{
     AgreementNow, AlertFilter, AlertState, Page, PartStatus, Queries, QueryError, ReadingFilter, ReadingRow,
     RejectFilter, RejectRow, Stats,
 };
-use truceline_core::agreement::{Agreement, Extent, Line, Rule, RuleKind, Severity, Status, Validity, Zone};
+use truceline_core::agreement::{Agreement, Bundle, Severity, Status, compile};
 use truceline_core::alert::{
     AgreementRef, Alert, Certainty, CertaintyWord, Evidence, Place, PlaceExtent, Timeliness, ZoneProbability,
 };
 use truceline_core::engine::DeviceStatus;
-use truceline_core::geometry::{Area, LineIndex, LonLat, Side};
+use truceline_core::geometry::{LonLat, Side};
 use truceline_core::id::Id;
 use truceline_core::log::{ReadingEntry, RejectEntry};
 use truceline_core::time::{Span, Time};
@@ -209,58 +209,79 @@ pub const LINE: [(f64, f64); 20] = [
     (39.44, 48.64),
 ];
 
-fn square(lon: f64, lat: f64) -> Area {
+const TERMS: &str = r#"
+id = "example"
+name = "Illustrative agreement"
+note = "Not authoritative."
+status = "actual"
+late_after_s = 300
+
+[[line]]
+id = "contact"
+file = "past.geojson"
+valid_to = 2026-11-01T00:00:00Z
+
+[[line]]
+id = "contact"
+file = "line.geojson"
+side_a = "west and north"
+side_b = "east and south"
+valid_from = 2026-11-01T00:00:00Z
+
+[[zone]]
+id = "buffer"
+buffer_of = "contact"
+distance_m = 2000
+
+[[zone]]
+id = "withdrawal-a"
+buffer_of = "contact"
+distance_m = 15000
+side = "a"
+
+[[zone]]
+id = "stanytsia"
+file = "stanytsia.geojson"
+
+[[zone]]
+id = "zolote"
+file = "zolote.geojson"
+
+[[zone]]
+id = "petrivske"
+file = "petrivske.geojson"
+
+[[rule]]
+id = "no-fire"
+kind = "no_fire"
+areas = ["buffer"]
+
+[[rule]]
+id = "crossing"
+kind = "crossing"
+"#;
+
+fn line(positions: &[(f64, f64)]) -> String {
+    json!({ "type": "LineString", "coordinates": positions }).to_string()
+}
+
+fn square(lon: f64, lat: f64) -> String {
     let (x, y) = (0.0135, 0.009);
-    let ring = [(-x, -y), (x, -y), (x, y), (-x, y), (-x, -y)].map(|(dx, dy)| at(lon + dx, lat + dy)).to_vec();
-    Area::new(vec![vec![ring]]).expect("a square")
+    let ring = [(-x, -y), (x, -y), (x, y), (-x, y), (-x, -y)].map(|(dx, dy)| (lon + dx, lat + dy));
+    json!({ "type": "Polygon", "coordinates": [ring] }).to_string()
 }
 
 pub fn agreement() -> Agreement {
-    let line = Line {
-        id: id("contact"),
-        validity: Validity::default(),
-        side_names: ["west and north".to_owned(), "east and south".to_owned()],
-        index: LineIndex::new(vec![LINE.map(|(lon, lat)| at(lon, lat)).to_vec()]).expect("a line"),
-    };
-    let past = Line {
-        id: id("contact"),
-        validity: Validity { from: None, to: Some(time(-3600)) },
-        side_names: [String::new(), String::new()],
-        index: LineIndex::new(vec![vec![at(37.0, 47.0), at(37.1, 47.1)]]).expect("a line"),
-    };
-    let zone = |name: &str, extent| Zone { id: id(name), validity: Validity::default(), extent };
-    let rule = |kind: RuleKind, severity| Rule {
-        id: id(&kind.as_str().replace('_', "-")),
-        validity: Validity::default(),
-        severity,
-        areas: vec![id("buffer")],
-        line: None,
-        sides: Vec::new(),
-        classes: BTreeSet::new(),
-        hours: Vec::new(),
-        threshold: 0.5,
-        dwell: Span::default(),
-        cool_down: Span::from_secs(600),
-        permitted: Vec::new(),
-        kind,
-    };
-    Agreement {
-        id: id("example"),
-        name: "Illustrative agreement, not authoritative".to_owned(),
-        hash: "ab".repeat(32),
-        status: Status::Actual,
-        late_after: Span::from_secs(300),
-        lines: vec![past, line],
-        zones: vec![
-            zone("buffer", Extent::Buffer { line: id("contact"), distance_m: 2_000.0, side: None }),
-            zone("withdrawal-a", Extent::Buffer { line: id("contact"), distance_m: 15_000.0, side: Some(Side::A) }),
-            zone("stanytsia", Extent::Area(square(39.44, 48.64))),
-            zone("zolote", Extent::Area(square(38.53, 48.67))),
-            zone("petrivske", Extent::Area(square(37.94, 47.51))),
-        ],
-        rules: vec![rule(RuleKind::NoFire, Severity::Severe), rule(RuleKind::Crossing, Severity::Moderate)],
-        activities: Vec::new(),
-    }
+    let files = [
+        (Bundle::TERMS, TERMS.to_owned()),
+        ("past.geojson", line(&[(37.0, 47.0), (37.1, 47.1)])),
+        ("line.geojson", line(&LINE)),
+        ("stanytsia.geojson", square(39.44, 48.64)),
+        ("zolote.geojson", square(38.53, 48.67)),
+        ("petrivske.geojson", square(37.94, 47.51)),
+    ];
+    let bundle = Bundle { files: files.map(|(name, text)| (name.to_owned(), text)).into() };
+    compile(&bundle).unwrap_or_else(|faults| panic!("{faults:?}"))
 }
 
 impl FakeQueries {
