@@ -1,1 +1,167 @@
 //! The journal: one append-only, durable sequence of entries.
+//!
+//! One thread writes; its commit, with fsync, is the durability boundary, and receipts are sent
+//! only after it. Readers have connections of their own. A reading's identity (device incarnation,
+//! boot, seq) is stored once, whatever happens.
+
+mod counts;
+mod error;
+mod index;
+mod reader;
+mod retention;
+mod row;
+mod schema;
+mod seen;
+mod writer;
+
+use std::fs::{File, OpenOptions};
+use std::path::PathBuf;
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use truceline_core::log::{Append, Body, Outcome, Receipt};
+use truceline_core::time::{Span, Time};
+
+pub use counts::Counts;
+pub use error::JournalError;
+pub use reader::{Page, Reader, ReadingFilter, RejectFilter};
+use writer::{Request, Signals, Writer};
+
+/// Requests that may wait for the writer; whoever asks next is held up until it has caught up.
+const QUEUE: usize = 8_192;
+
+/// Where the journal is and what it keeps.
+#[derive(Clone, Debug)]
+pub struct JournalConfig {
+    /// The file.
+    pub path: PathBuf,
+    /// Readings older than this, by arrival, are deleted; `None`: never.
+    pub retention: Option<Span>,
+    /// Greatest size in bytes; `None`: none.
+    pub max_bytes: Option<u64>,
+    /// Bytes of rejects that are kept; more are only counted.
+    pub reject_quota_bytes: u64,
+}
+
+impl JournalConfig {
+    /// A journal at `path` that keeps everything, and 256 MiB of rejects.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, retention: None, max_bytes: None, reject_quota_bytes: 256 << 20 }
+    }
+}
+
+/// The open journal.
+pub struct Journal {
+    requests: mpsc::Sender<Request>,
+    config: JournalConfig,
+    reader: Reader,
+    head: watch::Receiver<u64>,
+    counts: watch::Receiver<Counts>,
+    failed: watch::Receiver<Option<String>>,
+    thread: Option<JoinHandle<()>>,
+    _lock: File,
+}
+
+/// Appends to the journal; the receipts come on the channel that was made with it.
+#[derive(Clone)]
+pub struct Appender {
+    requests: mpsc::Sender<Request>,
+    receipts: mpsc::Sender<Vec<Receipt>>,
+}
+
+impl Appender {
+    /// Asks to make entries durable; waits while the queue is full.
+    pub async fn append(&self, append: Append) -> Result<(), JournalError> {
+        let request = Request::Append(append, self.receipts.clone());
+        self.requests.send(request).await.map_err(|_| JournalError::Stopped)
+    }
+
+    /// [`Appender::append`] for threads that are not tasks.
+    pub fn append_blocking(&self, append: Append) -> Result<(), JournalError> {
+        let request = Request::Append(append, self.receipts.clone());
+        self.requests.blocking_send(request).map_err(|_| JournalError::Stopped)
+    }
+}
+
+impl Journal {
+    /// Opens or makes the journal and starts its writer.
+    pub fn open(config: JournalConfig) -> Result<Self, JournalError> {
+        let folder = |source| JournalError::Folder { path: config.path.clone(), source };
+        if let Some(parent) = config.path.parent() {
+            std::fs::create_dir_all(parent).map_err(folder)?;
+        }
+        let lock_path = config.path.with_extension("lock");
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(folder)?;
+        if lock.try_lock().is_err() {
+            return Err(JournalError::InUse(config.path.clone()));
+        }
+        let writer = Writer::load(schema::open_writer(&config.path)?, config.clone())?;
+        let (head_sender, head) = watch::channel(writer.head());
+        let (counts_sender, counts) = watch::channel(writer.counts().clone());
+        let (failed_sender, failed) = watch::channel(None);
+        let signals = Signals { head: head_sender, counts: counts_sender, failed: failed_sender };
+        let (requests, queue) = mpsc::channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || writer.run(queue, &signals))
+            .map_err(folder)?;
+        let reader = Reader::new(config.path.clone());
+        Ok(Self { requests, config, reader, head, counts, failed, thread: Some(thread), _lock: lock })
+    }
+
+    /// A way to append, and its receipts; `window` is the most receipts that wait unread before the writer is held up.
+    pub fn appender(&self, window: usize) -> (Appender, mpsc::Receiver<Vec<Receipt>>) {
+        let (receipts, receiver) = mpsc::channel(window.max(1));
+        (Appender { requests: self.requests.clone(), receipts }, receiver)
+    }
+
+    /// Appends and waits until it is durable.
+    pub async fn append(&self, arrived: Time, bodies: Vec<Body>) -> Result<Vec<Outcome>, JournalError> {
+        let (appender, mut receipts) = self.appender(1);
+        appender.append(Append { ticket: 0, arrived, bodies }).await?;
+        drop(appender);
+        let receipts = receipts.recv().await.ok_or(JournalError::Stopped)?;
+        receipts.into_iter().next().map(|receipt| receipt.outcomes).ok_or(JournalError::Stopped)
+    }
+
+    /// Reads on connections of its own.
+    pub fn reader(&self) -> Reader {
+        self.reader.clone()
+    }
+
+    /// Offset of the newest durable entry.
+    pub fn head(&self) -> watch::Receiver<u64> {
+        self.head.clone()
+    }
+
+    /// Counts since the journal began.
+    pub fn counts(&self) -> watch::Receiver<Counts> {
+        self.counts.clone()
+    }
+
+    /// Says what is wrong once the writer has failed; nothing that it had not committed was receipted.
+    pub fn failed(&self) -> watch::Receiver<Option<String>> {
+        self.failed.clone()
+    }
+
+    /// Deletes, when there is time, what is too old or too much at journal time `now`, but nothing at or above `floor`.
+    pub async fn retain(&self, now: Time, floor: u64) -> Result<(), JournalError> {
+        let limits = retention::Limits {
+            before: self.config.retention.map(|age| (now - age).nanos()),
+            max_bytes: self.config.max_bytes,
+            floor,
+        };
+        self.requests.send(Request::Retain(limits)).await.map_err(|_| JournalError::Stopped)
+    }
+
+    /// Commits what waits, writes the log back into the file, and closes it.
+    pub async fn close(mut self) -> Result<(), JournalError> {
+        let (done, closed) = oneshot::channel();
+        self.requests.send(Request::Close(done)).await.map_err(|_| JournalError::Stopped)?;
+        let result = closed.await.map_err(|_| JournalError::Stopped);
+        if let Some(thread) = self.thread.take() {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+        result
+    }
+}
