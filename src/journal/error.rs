@@ -17,7 +17,9 @@ pub enum JournalError {
     #[error("{0} is in use by another truceline; stop that one, or give this one a data_dir of its own")]
     InUse(PathBuf),
     /// The file was written by a newer program.
-    #[error("{path} has schema version {found}, this program knows {known}; run the newer program, or restore a backup")]
+    #[error(
+        "{path} has schema version {found}, this program knows {known}; run the newer program, or restore a backup"
+    )]
     Newer {
         /// The file.
         path: PathBuf,
@@ -35,7 +37,9 @@ pub enum JournalError {
         detail: String,
     },
     /// The disk is full or cannot be written.
-    #[error("{path} cannot be written ({detail}); free space or mend the disk, then start again: nothing was acknowledged that is not stored")]
+    #[error(
+        "{path} cannot be written ({detail}); free space or mend the disk, then start again: nothing was acknowledged that is not stored"
+    )]
     Disk {
         /// The file.
         path: PathBuf,
@@ -62,9 +66,13 @@ impl JournalError {
         let path = path.to_path_buf();
         match source.sqlite_error_code() {
             Some(Code::DatabaseCorrupt | Code::NotADatabase) => Self::Damaged { path, detail: source.to_string() },
-            Some(Code::DiskFull | Code::ReadOnly | Code::SystemIoFailure | Code::CannotOpen | Code::FileLockingProtocolFailed) => {
-                Self::Disk { path, detail: source.to_string() }
-            }
+            Some(
+                Code::DiskFull
+                | Code::ReadOnly
+                | Code::SystemIoFailure
+                | Code::CannotOpen
+                | Code::FileLockingProtocolFailed,
+            ) => Self::Disk { path, detail: source.to_string() },
             _ => Self::Sqlite { path, source },
         }
     }

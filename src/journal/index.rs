@@ -24,9 +24,8 @@ pub(super) struct Tail {
 impl Tail {
     /// Reads where the index ends, and what is behind it.
     pub(super) fn load(file: &Connection) -> rusqlite::Result<Self> {
-        let through: Option<i64> = file
-            .query_row("SELECT value FROM meta WHERE key = 'indexed_through'", [], |row| row.get(0))
-            .optional()?;
+        let through: Option<i64> =
+            file.query_row("SELECT value FROM meta WHERE key = 'indexed_through'", [], |row| row.get(0)).optional()?;
         let mut tail = Self { offsets: HashMap::new(), through: through.unwrap_or(0).cast_unsigned() };
         let mut select = file.prepare("SELECT device, boot, seq, offset FROM entry WHERE offset > ? AND kind = ?")?;
         let mut rows = select.query(params![tail.through.cast_signed(), READING])?;
@@ -66,8 +65,11 @@ impl Tail {
         let transaction = file.transaction()?;
         let range = params![self.through.cast_signed(), to.cast_signed(), READING];
         let chosen = "FROM entry WHERE offset > ?1 AND offset <= ?2 AND kind = ?3";
-        let by_seq = format!("INSERT OR IGNORE INTO by_seq SELECT device, boot, seq, offset {chosen} ORDER BY device, boot, seq");
-        let by_time = format!("INSERT OR IGNORE INTO by_time SELECT device, time, offset {chosen} ORDER BY device, time, offset");
+        let by_seq = format!(
+            "INSERT OR IGNORE INTO by_seq SELECT device, boot, seq, offset {chosen} ORDER BY device, boot, seq"
+        );
+        let by_time =
+            format!("INSERT OR IGNORE INTO by_time SELECT device, time, offset {chosen} ORDER BY device, time, offset");
         transaction.prepare_cached(&by_seq)?.execute(range)?;
         transaction.prepare_cached(&by_time)?.execute(range)?;
         transaction

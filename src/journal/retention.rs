@@ -48,7 +48,9 @@ pub(super) fn run(file: &mut Connection, limits: Limits) -> rusqlite::Result<(us
         ))?
         .execute([last])?;
     let rejects: i64 = transaction
-        .prepare_cached("SELECT coalesce(sum(length(body) + length(meta)), 0) FROM entry WHERE offset <= ? AND kind = 2")?
+        .prepare_cached(
+            "SELECT coalesce(sum(length(body) + length(meta)), 0) FROM entry WHERE offset <= ? AND kind = 2",
+        )?
         .query_row([last], |row| row.get(0))?;
     let deleted =
         transaction.prepare_cached("DELETE FROM entry WHERE offset <= ? AND kind IN (1, 2, 3, 9)")?.execute([last])?;

@@ -33,7 +33,8 @@ pub(super) fn kind_word(body: &Body) -> &'static str {
 }
 
 /// Columns, in the order that [`entry`] reads them; needs `entry e` joined with `station s`, `device d`, `document c`.
-pub(super) const COLUMNS: &str = "e.offset, e.arrived, e.kind, s.name, d.name, d.incarnation, e.boot, e.seq, e.time, e.note, e.meta, e.body, c.text";
+pub(super) const COLUMNS: &str =
+    "e.offset, e.arrived, e.kind, s.name, d.name, d.incarnation, e.boot, e.seq, e.time, e.note, e.meta, e.body, c.text";
 pub(super) const JOINS: &str = "entry e LEFT JOIN station s ON s.id = e.station LEFT JOIN device d ON d.id = e.device \
     LEFT JOIN document c ON e.kind IN (4, 5) AND c.hash = e.meta";
 

@@ -53,7 +53,8 @@ impl Seen {
 
     /// Writes what changed since the last call, within the caller's transaction.
     pub(super) fn write(&mut self, file: &Connection) -> rusqlite::Result<()> {
-        let mut upsert = file.prepare_cached("INSERT OR REPLACE INTO seen (device, boot, lo, hi) VALUES (?, ?, ?, ?)")?;
+        let mut upsert =
+            file.prepare_cached("INSERT OR REPLACE INTO seen (device, boot, lo, hi) VALUES (?, ?, ?, ?)")?;
         let mut delete = file.prepare_cached("DELETE FROM seen WHERE device = ? AND boot = ? AND lo = ?")?;
         for key in std::mem::take(&mut self.dirty) {
             let Some(boot) = self.boots.get_mut(&key) else { continue };

@@ -64,9 +64,11 @@ impl Writer {
             .map_err(sort)?;
         // Retention may have emptied the table: the numbers go on where they were.
         let kept: Option<(i64, i64)> = file
-            .query_row("SELECT value, (SELECT value FROM meta WHERE key = 'arrived') FROM meta WHERE key = 'head'", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
+            .query_row(
+                "SELECT value, (SELECT value FROM meta WHERE key = 'arrived') FROM meta WHERE key = 'head'",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
             .optional()
             .map_err(sort)?;
         let (head, last_arrived) = last.max(kept).unwrap_or((0, i64::MIN));
