@@ -1,1 +1,0 @@
-//! The evaluator over a log in memory.
