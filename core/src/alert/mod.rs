@@ -1,4 +1,10 @@
 //! An alert: a rule of the agreement that seems to be broken. Its machine part.
+//!
+//! [`Alert`] is what reviewers see; [`Alert::viewer_form`] is what leaves for everyone else.
+
+mod viewer;
+
+pub use viewer::{VIEWER_GRID_DEG, ViewerAlert, ViewerPlace, coarse_position};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -23,7 +29,8 @@ pub struct Alert {
     pub severity: Severity,
     /// How sure the sensors make it.
     pub certainty: Certainty,
-    /// Whom or what it is about, such as `device:st07-ac03` or `track:st02-rd01/7/t12`.
+    /// Whom or what it is about, its sort before the colon: `station:st07`, `device:st07-ac03`,
+    /// `track:st02-rd01/7/t12` (device, boot, track) or `patrol:pt01`.
     pub subject: String,
     /// The zone that it is about, if one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,7 +42,8 @@ pub struct Alert {
     /// When it ended; absent while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Time>,
-    /// Why it ended: `cool_down`, `resolved`, `engine_changed`, `agreement_changed`.
+    /// Why it ended: `cool_down`, `resolved`, `folded` (into its station's alert), `agreement_changed`,
+    /// `registry_changed`, `limit` (too many were open), `engine_changed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_reason: Option<String>,
     /// Journal time of its opening.
