@@ -4,6 +4,7 @@
 //! 64 wrong use, 65 wrong input data, 74 storage failed, 78 wrong configuration or agreement.
 
 pub mod agreement_dir;
+mod check;
 mod failure;
 mod run;
 
@@ -34,6 +35,8 @@ Exit codes: 0 done, 1 failed, 64 wrong use, 65 wrong input data, 74 storage fail
 enum Command {
     /// Run the service until SIGINT or SIGTERM; SIGHUP reads agreement and devices again
     Run(run::RunArgs),
+    /// Say what is understood of a configuration, an agreement and a device registry, and all their faults
+    Check(check::CheckArgs),
 }
 
 /// Runs the program.
@@ -47,6 +50,7 @@ pub fn main() -> ExitCode {
     };
     let result = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

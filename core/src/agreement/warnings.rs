@@ -3,6 +3,7 @@
 use super::versions::{Seam, seams};
 use super::{Agreement, Extent, Rule, RuleKind};
 use crate::geometry::{Area, LonLat};
+use crate::registry::Registry;
 use crate::time::Span;
 
 /// An activity over a wider zone than this, in metres, is warned of.
@@ -20,8 +21,9 @@ pub struct AgreementWarning {
     pub message: String,
 }
 
-/// All that may not be meant, in the file's order: lines, zones, rules, activities.
-pub fn warnings(agreement: &Agreement) -> Vec<AgreementWarning> {
+/// All that may not be meant, in the file's order: lines, zones, rules, activities; with a registry also
+/// where the two do not go together.
+pub fn warnings(agreement: &Agreement, registry: Option<&Registry>) -> Vec<AgreementWarning> {
     let mut found = Vec::new();
     let mut warn = |place: String, message: String| found.push(AgreementWarning { place, message });
     let lines = seams(agreement.lines.iter().map(|line| (&line.id, line.validity)));
@@ -60,7 +62,41 @@ pub fn warnings(agreement: &Agreement) -> Vec<AgreementWarning> {
         }
     }
     activity_warnings(agreement, &mut warn);
+    if let Some(registry) = registry {
+        registry_warnings(agreement, registry, &mut warn);
+    }
     found
+}
+
+fn registry_warnings(agreement: &Agreement, registry: &Registry, warn: &mut impl FnMut(String, String)) {
+    for rule in &agreement.rules {
+        let place = format!("rule '{}'", rule.id);
+        for device in rule.permitted.iter().flat_map(|permission| &permission.devices) {
+            if !registry.devices.contains_key(device) {
+                warn(place.clone(), format!("it permits device '{device}', which the registry does not have"));
+            }
+        }
+        let without = match rule.kind {
+            RuleKind::Silence { .. } if registry.devices.values().all(|device| device.interval_s.is_none()) => {
+                "interval_s: nobody can be silent"
+            }
+            RuleKind::NoFire if !sends(registry, &["acoustic_detection", "seismic_detection", "patrol_report"]) => {
+                "a kind that hears fire: it can raise nothing"
+            }
+            RuleKind::Crossing | RuleKind::ExclusionZone | RuleKind::Withdrawal { .. }
+                if !sends(registry, &["object_track"]) && !registry.devices.values().any(|device| device.watched) =>
+            {
+                "object_track among its kinds: it can raise nothing"
+            }
+            _ => continue,
+        };
+        warn(place, format!("no device of the registry has {without}"));
+    }
+}
+
+fn sends(registry: &Registry, kinds: &[&str]) -> bool {
+    let mut devices = registry.devices.values();
+    devices.any(|device| device.kinds.is_empty() || kinds.iter().any(|kind| device.kinds.contains(*kind)))
 }
 
 fn gap(seam: &Seam) -> String {

@@ -1,0 +1,158 @@
+//! `truceline check`: what it understands of a configuration, an agreement and a device registry.
+
+mod map;
+mod report;
+mod words;
+
+use std::fmt;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use truceline_core::agreement::{Agreement, AgreementFault};
+use truceline_core::registry::{MAX_REGISTRY_BYTES, Registry, parse_registry};
+use truceline_core::time::Time;
+
+use super::Failure;
+use super::agreement_dir::load_agreement;
+use crate::config::{self, Config};
+
+/// Arguments of `check`.
+#[derive(Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct CheckArgs {
+    /// Configuration file; its agreement and devices are checked too. Without any of --config, --agreement and
+    /// --devices the defaults and the environment are checked
+    #[arg(long, env = "TRUCELINE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder with agreement.toml and its GeoJSON files
+    #[arg(long, value_name = "DIR")]
+    agreement: Option<PathBuf>,
+    /// Device registry (TOML)
+    #[arg(long, value_name = "FILE")]
+    devices: Option<PathBuf>,
+    /// Draw what was understood: an SVG, or a page if the name ends in .html
+    #[arg(long, value_name = "FILE")]
+    map: Option<PathBuf>,
+    /// Draw the versions in force at this time, such as 2026-11-24T03:00:00Z; without it the newest of each
+    #[arg(long, value_name = "TIME", requires = "map")]
+    at: Option<Time>,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  truceline check --agreement config/agreements/example --devices config/devices/example.toml
+  truceline check --agreement my-agreement --map my-agreement.svg
+  truceline check --config truceline.toml --format json
+
+Every fault is told at once, each with file, key or vertex, and what to do; then the exit code is 78.
+Warnings are about what may not be meant; with them the exit code is 0.";
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Format {
+    /// For people
+    Table,
+    /// One JSON object
+    Json,
+}
+
+/// One fault of any of the files.
+#[derive(serde::Serialize)]
+struct Fault {
+    file: String,
+    place: String,
+    message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", self.file, self.place, self.message)
+    }
+}
+
+/// Checks, prints what was understood, and draws the map.
+pub fn run(arguments: &CheckArgs) -> Result<(), Failure> {
+    let mut faults: Vec<Fault> = Vec::new();
+    let alone = arguments.agreement.is_none() && arguments.devices.is_none();
+    let config = if arguments.config.is_some() || alone {
+        kept(read_config(arguments.config.as_deref()), &mut faults)
+    } else {
+        None
+    };
+    let dir = arguments.agreement.clone().or_else(|| config.as_ref()?.agreement_dir.clone());
+    let file = arguments.devices.clone().or_else(|| config.as_ref()?.devices_file.clone());
+    let agreement = dir.and_then(|dir| kept(read_agreement(&dir), &mut faults));
+    let registry = file.and_then(|file| kept(read_registry(&file), &mut faults));
+    if !faults.is_empty() {
+        if arguments.format == Format::Json {
+            print(&json(&serde_json::json!({ "faults": faults })))?;
+        }
+        return Err(Failure::config(faults));
+    }
+    let report = report::Report::new(config.is_some(), agreement.as_ref(), registry.as_ref());
+    print(&match arguments.format {
+        Format::Table => report.to_string(),
+        Format::Json => json(&report),
+    })?;
+    let Some(path) = &arguments.map else { return Ok(()) };
+    let Some(agreement) = &agreement else {
+        return Err(Failure::usage("--map draws an agreement; name one with --agreement DIR"));
+    };
+    let svg = map::draw(agreement, registry.as_ref(), arguments.at);
+    let is_page = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("html"));
+    let text = if is_page { map::page(&agreement.name, &svg) } else { svg };
+    std::fs::write(path, text)
+        .map_err(|error| anyhow::anyhow!("the map cannot be written to {}: {error}", path.display()))?;
+    eprintln!("truceline: the map is in {}", path.display());
+    Ok(())
+}
+
+/// The value, or its faults added to the others.
+fn kept<T>(read: Result<T, Vec<Fault>>, faults: &mut Vec<Fault>) -> Option<T> {
+    read.map_err(|found| faults.extend(found)).ok()
+}
+
+fn read_config(file: Option<&Path>) -> Result<Config, Vec<Fault>> {
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    config::load(file, environment).map_err(|faults| {
+        let fault =
+            |fault: config::ConfigFault| Fault { file: fault.source_name, place: fault.key, message: fault.message };
+        faults.into_iter().map(fault).collect()
+    })
+}
+
+fn read_agreement(dir: &Path) -> Result<Agreement, Vec<Fault>> {
+    load_agreement(dir).map(|(_, agreement)| agreement).map_err(|faults| {
+        let fault = |fault: AgreementFault| Fault { file: fault.file, place: fault.place, message: fault.message };
+        faults.into_iter().map(fault).collect()
+    })
+}
+
+fn read_registry(file: &Path) -> Result<Registry, Vec<Fault>> {
+    let fault =
+        |place: &str, message: String| Fault { file: file.display().to_string(), place: place.to_owned(), message };
+    let unreadable = |error: std::io::Error| vec![fault("the file", format!("cannot be read: {error}"))];
+    let size = std::fs::metadata(file).map_err(unreadable)?.len();
+    if size > MAX_REGISTRY_BYTES as u64 {
+        let message = format!("is larger than {} MiB; split the mission", MAX_REGISTRY_BYTES >> 20);
+        return Err(vec![fault("the file", message)]);
+    }
+    let text = std::fs::read_to_string(file).map_err(unreadable)?;
+    parse_registry(&text).map_err(|faults| faults.into_iter().map(|found| fault(&found.key, found.message)).collect())
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).map(|text| text + "\n").unwrap_or_default()
+}
+
+/// To standard output; a reader that left early is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(anyhow::Error::from(error).into()),
+        _ => Ok(()),
+    }
+}
