@@ -1,3 +1,5 @@
+//! What devices are told and when, by examples and against a slow model.
+
 use proptest::prelude::*;
 use truceline_core::log::ReadingEntry;
 use truceline_core::time::Time;

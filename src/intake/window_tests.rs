@@ -1,3 +1,5 @@
+//! What the window promises, by examples and against a slow model.
+
 use std::collections::VecDeque;
 
 use proptest::prelude::*;
