@@ -23,7 +23,7 @@ pub(crate) enum LinkFault {
 }
 
 impl LinkFault {
-    /// Whether another client connected with our client id.
+    /// Whether the broker says that another client connected with our client id.
     pub(crate) fn is_takeover(&self) -> bool {
         matches!(
             self,
@@ -34,6 +34,43 @@ impl LinkFault {
         )
     }
 }
+
+/// A connection that lived this long was a success.
+pub(crate) const HELD: Duration = Duration::from_secs(5);
+/// A rival lets no connection live this long: each waits no longer before it comes back.
+const UNDISTURBED: Duration = Duration::from_secs(60);
+
+/// Notices that two clients with one client id throw each other out.
+///
+/// Not every broker says so (Mosquitto 2.0.11 only closes the connection), and the client
+/// does not understand those that say it in the short form, without properties. Then it
+/// shows in connections that are made without trouble and end soon, again and again.
+pub(crate) struct Rivalry {
+    after: u32,
+    short: u32,
+}
+
+impl Rivalry {
+    /// Takes `after` connections in a row that ended soon as the sign of a rival.
+    pub(crate) fn new(after: u32) -> Self {
+        Self { after, short: 0 }
+    }
+
+    /// A connection ended that had held for this long, `None` if it was not made at all.
+    /// Returns whether there is a rival.
+    pub(crate) fn ended(&mut self, held: Option<Duration>, fault: &LinkFault) -> bool {
+        match held {
+            Some(held) if held < UNDISTURBED => self.short = self.short.saturating_add(1),
+            Some(_) => self.short = 0,
+            None => {}
+        }
+        fault.is_takeover() || (held.is_some() && self.short >= self.after)
+    }
+}
+
+/// What a person can do about a rival.
+pub(crate) const RIVAL: &str = "it seems that another client uses this client id, since connections are made and end \
+                                soon, again and again; give each service its own mqtt.client_id";
 
 fn describe(error: &ConnectionError) -> String {
     match error {
@@ -84,6 +121,19 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn connections_that_end_soon_again_and_again_show_a_rival_and_a_broker_that_is_away_does_not() {
+        let (short, long) = (Some(Duration::from_millis(300)), Some(UNDISTURBED));
+        let mut rivalry = Rivalry::new(5);
+        let fault = LinkFault::Overrun;
+        assert_eq!([short; 6].map(|held| rivalry.ended(held, &fault)), [false, false, false, false, true, true]);
+        assert!(!rivalry.ended(None, &fault));
+        assert!(!rivalry.ended(long, &fault));
+        assert!(!rivalry.ended(short, &fault));
+        let mut away = Rivalry::new(5);
+        assert!((0..100).all(|_| !away.ended(None, &fault)));
+    }
 
     #[test]
     fn pauses_double_up_to_the_longest_and_start_again_after_success() {

@@ -18,7 +18,7 @@ use truceline_core::time::Span;
 
 use super::config::{IntakeConfig, MAX_UNCONFIRMED, REQUEST_QUEUE};
 use super::judge::{Judge, Message};
-use super::link::{Backoff, LinkFault};
+use super::link::{Backoff, HELD, LinkFault, RIVAL, Rivalry};
 use super::meters::Meters;
 use super::rate::RateLimit;
 use super::stored::{About, Deliveries, Due, MAX_DEVICES, StoredBoard, Told};
@@ -28,8 +28,6 @@ use super::{Clock, IntakeError, IntakeStatus};
 
 /// Acknowledgements handed to the client and not written; half of its queue is left for the rest.
 const MAX_UNWRITTEN: usize = REQUEST_QUEUE / 2;
-/// A connection that lived this long was a success.
-const HELD: Duration = Duration::from_secs(5);
 /// A connection that lived this long shows that nobody else uses our client id.
 const ALONE: Duration = Duration::from_secs(120);
 
@@ -59,6 +57,7 @@ pub(crate) struct Session {
     status: watch::Sender<IntakeStatus>,
     backoff: Backoff,
     takeovers: Backoff,
+    rivalry: Rivalry,
     /// The broker confirmed our subscriptions, to this process.
     subscribed: bool,
     /// The store was told that the link is up.
@@ -96,6 +95,7 @@ impl Session {
             status,
             backoff: Backoff::new(config.backoff_min, config.backoff_max),
             takeovers: Backoff::new(config.takeover_pause.saturating_mul(2), config.takeover_pause.saturating_mul(16)),
+            rivalry: Rivalry::new(config.rival_after),
             subscribed: false,
             linked_at: None,
             logged: None,
@@ -159,14 +159,14 @@ impl Session {
             self.backoff.reset();
         }
         let mut pause = self.backoff.next(fastrand::f64());
-        let takeover = fault.is_takeover();
+        let takeover = self.rivalry.ended(held, fault);
         if takeover {
             if held.is_some_and(|held| held >= ALONE) {
                 self.takeovers.reset();
             }
             pause = pause.max(self.takeovers.next(fastrand::f64()));
         }
-        let text = fault.to_string();
+        let text = if takeover && !fault.is_takeover() { RIVAL.to_owned() } else { fault.to_string() };
         if self.logged.as_ref() == Some(&text) {
             debug!("{text}; next attempt in {pause:?}");
         } else {
@@ -328,6 +328,7 @@ impl Session {
         let wall = (self.clock)().wall;
         self.status.send_modify(|status| {
             status.connected = true;
+            status.connections += 1;
             status.since = Some(wall);
             status.last_error = None;
         });

@@ -11,8 +11,10 @@ pub struct IntakeStatus {
     pub since: Option<Time>,
     /// Why the last connection ended or the last attempt failed, and what to do; `None` while all is well.
     pub last_error: Option<String>,
-    /// Another client uses our client id: only a person can mend that.
+    /// Another client uses our client id, or seems to: only a person can mend that.
     pub taken_over: bool,
+    /// Connections made and subscribed since the start.
+    pub connections: u64,
     /// Messages handed to the store and not answered.
     pub in_flight: usize,
     /// Acknowledgements due and not yet written.

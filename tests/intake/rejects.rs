@@ -92,7 +92,8 @@ async fn the_registry_in_force_decides_who_may_send_what() {
     };
     let devices = [("a".parse().unwrap(), registered)].into();
     service.registry.send_replace(Arc::new(Registry { enforced: true, devices }));
-    let no_position = |device: &str, seq| reading(device, seq).replace(r#""position":{"lat":48.1,"lon":37.9,"fix":"3d"},"#, "");
+    let no_position =
+        |device: &str, seq| reading(device, seq).replace(r#""position":{"lat":48.1,"lon":37.9,"fix":"3d"},"#, "");
     device.publish(TOPIC, no_position("a", 1)).await;
     device.publish("truceline/v1/readings/st01/b", reading("b", 1)).await;
     device.publish("truceline/v1/readings/st02/a", reading("a", 2)).await;

@@ -206,6 +206,8 @@ impl Service {
     pub async fn connected(config: IntakeConfig) -> Self {
         let mut service = Self::start(config);
         service.wait("the intake to be connected", |status| status.connected).await;
+        let store = service.store.clone();
+        eventually("the note of the link", || store.links() == [true]).await;
         service
     }
 
