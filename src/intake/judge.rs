@@ -2,11 +2,9 @@
 
 use truceline_core::id::Id;
 use truceline_core::log::{Body, ReadingEntry, RejectEntry, StateEntry};
-use truceline_core::registry::{Device, Mobility, Registry};
+use truceline_core::registry::{Device, Registry};
 use truceline_core::time::Span;
-use truceline_core::wire::{
-    self, Data, DeviceState, Encoding, Fault, MAX_BATCH, MAX_MESSAGE_BYTES, Reading, RejectReason,
-};
+use truceline_core::wire::{self, DeviceState, Encoding, Fault, MAX_MESSAGE_BYTES, Reading, RejectReason};
 
 use super::Now;
 use super::generations::Generations;
@@ -17,8 +15,6 @@ use super::topic::{Topic, Topics};
 pub(crate) const MAX_REJECT_BYTES: usize = 64 << 10;
 /// Devices whose last state is remembered at least.
 const STATES: usize = 100_000;
-/// Longest text of a state message.
-const MAX_STATE_BYTES: usize = 16 << 10;
 
 /// A message as it came.
 #[derive(Clone, Copy, Debug)]
@@ -80,12 +76,6 @@ impl Judge {
             Err(fault) => return whole(fault),
         };
         let items = wire::decode(encoding, message.payload, device);
-        if items.len() > MAX_BATCH {
-            return whole(fault(RejectReason::TooLarge, "the message has more than 500 readings"));
-        }
-        if items.is_empty() {
-            return whole(fault(RejectReason::Undecodable, "the message holds no reading"));
-        }
         let registered = registry.devices.get(device);
         items
             .into_iter()
@@ -121,7 +111,11 @@ impl Judge {
             // A retained state was cleared: nothing is said.
             return None;
         }
-        match read_state(message.payload, &station, registry.devices.get(&device), registry.enforced) {
+        let state = wire::decode_state(message.content_type, message.payload).and_then(|state| {
+            registration(&station, registry.devices.get(&device), registry.enforced)?;
+            Ok(state)
+        });
+        match state {
             Ok(state) => {
                 if self.states.get_mut(&device).is_some_and(|last| *last == state) {
                     return None;
@@ -144,15 +138,7 @@ fn admit(reading: &Reading, station: &Id, registered: Option<&Device>, enforced:
         fault.path = Some("kind".to_owned());
         return Err(fault);
     }
-    let may_lack_position = matches!(reading.data, Data::PatrolReport(_))
-        || registered.is_some_and(|device| device.mobility == Mobility::Fixed);
-    if reading.position.is_none() && !may_lack_position {
-        let mut fault =
-            of(reading, RejectReason::MissingField, "only registered fixed devices may leave out their position");
-        fault.path = Some("position".to_owned());
-        return Err(fault);
-    }
-    Ok(())
+    wire::lacks_position(reading, registered.map(|device| device.mobility)).map_or(Ok(()), Err)
 }
 
 fn registration(station: &Id, registered: Option<&Device>, enforced: bool) -> Result<(), Fault> {
@@ -164,24 +150,6 @@ fn registration(station: &Id, registered: Option<&Device>, enforced: bool) -> Re
         }
         _ => Ok(()),
     }
-}
-
-fn read_state(payload: &[u8], station: &Id, registered: Option<&Device>, enforced: bool) -> Result<DeviceState, Fault> {
-    if payload.len() > MAX_STATE_BYTES {
-        return Err(fault(RejectReason::TooLarge, "a state message has at most 16 KiB"));
-    }
-    let state: DeviceState = serde_json::from_slice(payload)
-        .map_err(|error| fault(RejectReason::Undecodable, &format!("not a state message: {error}")))?;
-    if state.v != 1 {
-        return Err(fault(RejectReason::UnsupportedVersion, "v must be 1"));
-    }
-    if state.interval_s.is_some_and(|interval_s| !interval_s.is_finite() || interval_s <= 0.0) {
-        let mut fault = fault(RejectReason::OutOfRange, "interval_s must be more than 0");
-        fault.path = Some("interval_s".to_owned());
-        return Err(fault);
-    }
-    registration(station, registered, enforced)?;
-    Ok(state)
 }
 
 fn fault(reason: RejectReason, detail: &str) -> Fault {

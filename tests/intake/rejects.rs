@@ -32,7 +32,7 @@ async fn every_bad_message_becomes_a_reject_and_frees_its_place() {
         (TOPIC, reading("a", 1).replace("2026", "2027").into_bytes(), RejectReason::TimeInFuture),
         (TOPIC, reading("a", 1).replace("2026", "2001").into_bytes(), RejectReason::TimeTooOld),
         ("truceline/v1/readings/ST_01/a", reading("a", 1).into_bytes(), RejectReason::BadId),
-        ("truceline/v1/state/st01/a", b"{}".to_vec(), RejectReason::Undecodable),
+        ("truceline/v1/state/st01/a", b"{}".to_vec(), RejectReason::MissingField),
         ("truceline/v1/state/st01/a", br#"{"v":2,"online":true}"#.to_vec(), RejectReason::UnsupportedVersion),
     ] {
         let before = service.store.rejects().len();
