@@ -1,1 +1,274 @@
-//! The loop of every sink, over a log in memory.
+//! The loop of every sink, over a log in memory and another side that fails as told.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use truceline_core::time::{Span, Time};
+
+use super::cursors::{Place, Step};
+use super::feed::Feed;
+use super::worker::{self, Delivered, Delivery, Pace, Setback, Worker};
+use super::*;
+
+/// A row: its position, and the second at which it was written.
+type Row = (u64, i64);
+
+#[derive(Clone)]
+struct World {
+    rows: Arc<Mutex<Vec<Row>>>,
+    head: watch::Sender<u64>,
+    clock: Arc<AtomicI64>,
+    /// How often the clock was looked at.
+    looks: watch::Sender<u64>,
+    arrived: Arc<Mutex<Vec<u64>>>,
+    answers: Arc<Mutex<VecDeque<Answer>>>,
+    attempts: Arc<Mutex<usize>>,
+}
+
+#[derive(Clone, Copy)]
+enum Answer {
+    Unreachable,
+    Refused,
+    /// Delivers, but the answer is lost.
+    Lost,
+    GiveUp(u64),
+}
+
+struct Log(World);
+struct OtherSide(World);
+
+impl Feed for Log {
+    type Row = Row;
+    fn read(&self, after: u64, max: usize) -> Result<Vec<Row>, SourceError> {
+        Ok(self.0.rows.lock().unwrap().iter().filter(|row| row.0 > after).take(max).copied().collect())
+    }
+    fn head(&self) -> watch::Receiver<u64> {
+        self.0.head.subscribe()
+    }
+    fn position(row: &Row) -> u64 {
+        row.0
+    }
+    fn written_at(row: &Row) -> Time {
+        Time::from_nanos(row.1 * 1_000_000_000)
+    }
+}
+
+impl Delivery<Row> for OtherSide {
+    async fn deliver(&mut self, rows: Arc<Vec<Row>>) -> Result<Delivered, Setback> {
+        *self.0.attempts.lock().unwrap() += 1;
+        let answer = self.0.answers.lock().unwrap().pop_front();
+        let mut delivered = Delivered::default();
+        match answer {
+            Some(Answer::Unreachable) => return Err(Setback::Unreachable("down".to_owned())),
+            Some(Answer::Refused) => return Err(Setback::Refused("no".to_owned())),
+            Some(Answer::GiveUp(position)) => {
+                delivered.dead_letters.push(DeadLetter { position, line: "line".to_owned(), error: "bad".to_owned() })
+            }
+            Some(Answer::Lost) | None => {}
+        }
+        let given_up = delivered.dead_letters.first().map(|letter| letter.position);
+        let rows = rows.iter().map(|row| row.0).filter(|position| Some(*position) != given_up);
+        self.0.arrived.lock().unwrap().extend(rows);
+        if matches!(answer, Some(Answer::Lost)) {
+            return Err(Setback::Unreachable("cut".to_owned()));
+        }
+        Ok(delivered)
+    }
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            rows: Arc::default(),
+            head: watch::Sender::new(0),
+            clock: Arc::new(AtomicI64::new(1_000)),
+            looks: watch::Sender::new(0),
+            arrived: Arc::default(),
+            answers: Arc::default(),
+            attempts: Arc::default(),
+        }
+    }
+
+    fn append(&self, positions: std::ops::RangeInclusive<u64>, at: i64) {
+        let end = *positions.end();
+        self.rows.lock().unwrap().extend(positions.map(|position| (position, at)));
+        self.head.send_replace(end);
+    }
+
+    fn start(&self, cursors: &Cursors, pace: Pace, generation: Generation) -> (RunningSink, CancellationToken) {
+        let (clock, looks) = (Arc::clone(&self.clock), self.looks.clone());
+        let stop = CancellationToken::new();
+        let sink = worker::start(Worker {
+            place: place(generation),
+            pace,
+            feed: Arc::new(Log(self.clone())),
+            delivery: OtherSide(self.clone()),
+            cursors: cursors.clone(),
+            now: Arc::new(move || {
+                looks.send_modify(|looks| *looks += 1);
+                Time::from_nanos(clock.load(Ordering::SeqCst) * 1_000_000_000)
+            }),
+            stop: stop.clone(),
+        });
+        (sink, stop)
+    }
+}
+
+fn place(generation: Generation) -> Place {
+    Place { sink: "test", destination: String::new(), generation }
+}
+
+fn pace() -> Pace {
+    let delays =
+        Delays { first: Duration::from_millis(1), max: Duration::from_millis(4), refused: Duration::from_millis(5) };
+    Pace { batch: 3, hold: Span::default(), linger: Duration::ZERO, max_lag: None, delays }
+}
+
+fn cursors() -> (tempfile::TempDir, Cursors) {
+    let folder = tempfile::tempdir().unwrap();
+    let cursors = Cursors::open(&folder.path().join("sinks.db")).unwrap();
+    (folder, cursors)
+}
+
+async fn reach(sink: &RunningSink, position: u64) -> SinkStatus {
+    let mut status = sink.status.clone();
+    let reached = status.wait_for(|status| status.position >= position && status.state == SinkState::CaughtUp);
+    tokio::time::timeout(Duration::from_secs(20), reached).await.expect("in time").unwrap().clone()
+}
+
+#[tokio::test]
+async fn each_row_arrives_in_order_and_once_across_restarts() {
+    let (_folder, cursors) = cursors();
+    let world = World::new();
+    world.append(1..=8, 0);
+    let (sink, stop) = world.start(&cursors, pace(), Generation::default());
+    reach(&sink, 8).await;
+    world.append(9..=10, 0);
+    reach(&sink, 10).await;
+    stop.cancel();
+    sink.task.await.unwrap();
+    assert_eq!(sink.status.borrow().state, SinkState::Stopped);
+    world.append(11..=12, 0);
+    let (sink, _stop) = world.start(&cursors, pace(), Generation::default());
+    reach(&sink, 12).await;
+    assert_eq!(*world.arrived.lock().unwrap(), (1..=12).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn what_was_not_confirmed_is_sent_again_and_nothing_is_left_out() {
+    let (_folder, cursors) = cursors();
+    let world = World::new();
+    world.answers.lock().unwrap().extend([Answer::Unreachable, Answer::Lost, Answer::Refused]);
+    world.append(1..=4, 0);
+    let (sink, _stop) = world.start(&cursors, pace(), Generation::default());
+    reach(&sink, 4).await;
+    assert_eq!(*world.arrived.lock().unwrap(), [1, 2, 3, 1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn a_row_that_is_given_up_is_kept_as_a_dead_letter_and_stops_nothing() {
+    let (_folder, cursors) = cursors();
+    let world = World::new();
+    world.answers.lock().unwrap().push_back(Answer::GiveUp(2));
+    world.append(1..=5, 0);
+    let (sink, _stop) = world.start(&cursors, pace(), Generation::default());
+    let status = reach(&sink, 5).await;
+    assert_eq!(status.dead_letters, 1);
+    assert_eq!(*world.arrived.lock().unwrap(), [1, 3, 4, 5]);
+    let letters = cursors.dead_letters("test", 10).unwrap();
+    assert_eq!(letters, [DeadLetter { position: 2, line: "line".to_owned(), error: "bad".to_owned() }]);
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_as_such_until_something_is_delivered() {
+    let (_folder, cursors) = cursors();
+    let world = World::new();
+    world.answers.lock().unwrap().extend(std::iter::repeat_n(Answer::Refused, 10));
+    world.append(1..=1, 0);
+    let (sink, _stop) = world.start(&cursors, pace(), Generation::default());
+    let mut status = sink.status.clone();
+    status.wait_for(|status| status.state == SinkState::Refused("no".to_owned())).await.unwrap();
+    assert_eq!(sink.status.borrow().lag_entries, 1);
+    reach(&sink, 1).await;
+    assert_eq!(*world.attempts.lock().unwrap(), 11);
+}
+
+#[tokio::test]
+async fn rows_wait_out_the_delay_and_then_leave() {
+    let (_folder, cursors) = cursors();
+    let world = World::new();
+    world.append(1..=2, 900);
+    world.append(3..=3, 960);
+    let (sink, _stop) = world.start(&cursors, Pace { hold: Span::from_secs(100), ..pace() }, Generation::default());
+    let status = reach(&sink, 2).await;
+    assert_eq!((status.position, status.lag_entries), (2, 1));
+    assert_eq!(*world.arrived.lock().unwrap(), [1, 2]);
+    world.clock.store(1_059, Ordering::SeqCst);
+    let mut looks = world.looks.subscribe();
+    let seen = *looks.borrow();
+    looks.wait_for(|looks| *looks >= seen + 2).await.unwrap();
+    assert_eq!(*world.arrived.lock().unwrap(), [1, 2], "a second too early");
+    world.clock.store(1_060, Ordering::SeqCst);
+    reach(&sink, 3).await;
+    assert_eq!(*world.arrived.lock().unwrap(), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn what_left_the_log_before_it_was_read_is_recorded_as_a_gap() {
+    let (_folder, cursors) = cursors();
+    let world = World::new();
+    world.append(1..=2, 0);
+    world.append(6..=7, 0);
+    let (sink, _stop) = world.start(&cursors, pace(), Generation::default());
+    let status = reach(&sink, 7).await;
+    assert_eq!(status.missed, 3);
+    assert_eq!(*world.arrived.lock().unwrap(), [1, 2, 6, 7]);
+    assert_eq!(cursors.gaps("test").unwrap(), [Gap { first: 3, last: 5 }]);
+}
+
+#[tokio::test]
+async fn beyond_the_greatest_lag_the_oldest_are_skipped_and_recorded() {
+    let (_folder, cursors) = cursors();
+    let world = World::new();
+    world.append(1..=20, 0);
+    let (sink, _stop) = world.start(&cursors, Pace { max_lag: Some(5), ..pace() }, Generation::default());
+    reach(&sink, 20).await;
+    assert_eq!(*world.arrived.lock().unwrap(), [16, 17, 18, 19, 20]);
+    assert_eq!(cursors.gaps("test").unwrap(), [Gap { first: 1, last: 15 }]);
+}
+
+#[test]
+fn a_restored_log_is_read_from_where_its_new_life_began() {
+    let (_folder, cursors) = cursors();
+    let at = Time::from_nanos(0);
+    cursors.advance(&place(Generation::default()), &Step { position: 50, ..Step::default() }, at).unwrap();
+    let restored = Generation { number: 1, began_after: 30 };
+    assert_eq!(cursors.position(&place(restored)).unwrap(), 30);
+    cursors.advance(&place(restored), &Step { position: 40, ..Step::default() }, at).unwrap();
+    assert_eq!(cursors.position(&place(restored)).unwrap(), 40);
+}
+
+#[test]
+fn another_destination_begins_at_the_beginning() {
+    let (_folder, cursors) = cursors();
+    let at = Time::from_nanos(0);
+    cursors.advance(&place(Generation::default()), &Step { position: 50, ..Step::default() }, at).unwrap();
+    let other = Place { destination: "elsewhere".to_owned(), ..place(Generation::default()) };
+    assert_eq!(cursors.position(&other).unwrap(), 0);
+}
+
+#[test]
+fn waits_double_up_to_the_greatest_and_never_vanish() {
+    let delays = Delays::default();
+    let mut backoff = backoff::Backoff::default();
+    let waits: Vec<Duration> = (0..40).map(|_| backoff.next(&delays, false)).collect();
+    assert!(waits[0] >= delays.first / 2 && waits[0] <= delays.first, "{waits:?}");
+    assert!(waits.iter().all(|wait| *wait <= delays.max), "{waits:?}");
+    assert!(waits[20..].iter().all(|wait| *wait >= delays.max / 2), "{waits:?}");
+    backoff.reset();
+    assert!(backoff.next(&delays, true) >= delays.refused / 2);
+}

@@ -145,9 +145,12 @@ impl<F: Feed, D: Delivery<F::Row>> Running<F, D> {
             return Err(Setback::Unreachable(format!("the log ends at {end}, yet gives nothing after {position}")));
         };
         let full = rows.len() >= batch;
-        let first_position = F::position(first);
+        let (first_position, written_at) = (F::position(first), F::written_at(first));
+        // What is missing further on begins the next round.
+        let unbroken = rows.iter().zip(first_position..).take_while(|(row, at)| F::position(row) == *at).count();
+        rows.truncate(unbroken);
         let gap = (first_position > position + 1).then(|| Gap { first: position + 1, last: first_position - 1 });
-        self.wait_until_due(F::written_at(first)).await;
+        self.wait_until_due(written_at).await;
         let due = (self.worker.now)() - self.worker.pace.hold;
         rows.truncate(rows.partition_point(|row| F::written_at(row) <= due).max(1));
         let last = rows.last().map_or(position, F::position);

@@ -1,1 +1,0 @@
-//! Points against a server that misbehaves on purpose.

@@ -1,0 +1,149 @@
+//! What is in a point, and what is not.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use truceline_core::log::{Body, Entry};
+use truceline_core::wire::KINDS;
+
+use super::super::reading::line_of;
+use super::reading;
+use crate::sinks::Form;
+
+/// One reading of each kind with every field it may have.
+fn full() -> Vec<Entry> {
+    let place = json!({"lat": 48.133_456, "lon": 37.922_345, "hacc_m": 7.5});
+    let track = json!({
+        "track": "t1", "class": "unknown", "calibre_mm": 122, "confidence": 1, "position": place, "speed_mps": 3,
+        "heading_deg": 77.125, "alt_agl_m": 90,
+    });
+    let bearing = json!({"track": "t2", "class": "unknown", "bearing_deg": 132.375, "bearing_sd_deg": 4,
+        "range_m": 1234.5, "range_sd_m": 5});
+    let sound = json!({"class": "explosion", "confidence": 0.82, "snr_db": 14, "bearing_deg": 132.375,
+        "bearing_sd_deg": 4.5, "duration_ms": 20, "count": 3});
+    let sector = json!({"sector_deg": 132.375, "sector_width_deg": 20, "range_min_m": 1234.5, "range_max_m": 2345.5});
+    let with = |mut base: Value, more: &Value| {
+        base.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        base
+    };
+    let data = [
+        ("acoustic_detection", sound.clone()),
+        ("seismic_detection", sound),
+        ("object_track", track.clone()),
+        ("object_track", bearing.clone()),
+        ("uav_detection", track),
+        ("uav_detection", bearing),
+        ("gnss_status", json!({"jamming": "none", "spoofing": "confirmed", "cn0_mean_dbhz": 40})),
+        ("weather", json!({"temperature_c": -3, "wind_speed_mps": 4, "wind_from_deg": 270})),
+        (
+            "health",
+            json!({"battery_pct": 80, "enclosure": "open", "tilt_deg": 1, "shock_g": 2, "storage_pct": 3,
+            "dropped": [[1, 5, 9], [1, 20, 20]]}),
+        ),
+        (
+            "patrol_report",
+            with(
+                json!({"observation": "burst", "means": "heard", "count": 4,
+            "count_qualifier": "at_least", "assessment": "incoming", "weapon": {"class": "mortar", "calibre_mm": 82},
+            "note": "told by the baker"}),
+                &sector,
+            ),
+        ),
+        (
+            "access_report",
+            json!({"access": "denied", "by": "the baker", "duration_s": 60, "note": "told by the baker"}),
+        ),
+        (
+            "site_inspection",
+            json!({"site": "s1", "expected": [{"class": "tank", "count": 3}],
+            "seen": [{"class": "tank", "count": 2}], "access": "granted", "note": "told by the baker"}),
+        ),
+        ("hazard_report", with(json!({"hazard": "mine", "note": "told by the baker"}), &json!({"position": place}))),
+        ("hazard_report", with(json!({"hazard": "uxo"}), &sector)),
+    ];
+    let entries: Vec<Entry> =
+        data.iter().enumerate().map(|(index, (kind, data))| reading(index as u64 + 1, kind, data)).collect();
+    for kind in KINDS {
+        assert!(data.iter().any(|(own, _)| *own == kind), "{kind} is missing");
+    }
+    entries
+}
+
+fn line(entry: &Entry, form: Form) -> String {
+    let Body::Reading(body) = &entry.body else { unreachable!() };
+    line_of(body, entry.arrived, form).unwrap().unwrap()
+}
+
+/// The fields of a line whose texts hold no separators.
+fn fields(line: &str) -> BTreeMap<&str, &str> {
+    let fields = line.split(' ').nth(1).unwrap();
+    fields.split(',').map(|field| field.split_once('=').unwrap()).collect()
+}
+
+#[test]
+fn a_field_has_one_type_whatever_the_kind_of_reading() {
+    let mut types: BTreeMap<String, (char, String)> = BTreeMap::new();
+    for form in [Form::Internal, Form::Viewer] {
+        for entry in full() {
+            let line = line(&entry, form);
+            for (key, value) in fields(&line) {
+                let kind = match value.as_bytes() {
+                    [b'"', ..] => 't',
+                    [.., b'i'] => 'i',
+                    _ => 'f',
+                };
+                let (before, first) = types.entry(key.to_owned()).or_insert((kind, line.clone()));
+                assert_eq!(*before, kind, "{key} in\n{first}\n{line}");
+            }
+        }
+    }
+    assert!(types.len() > 40, "{types:?}");
+}
+
+#[test]
+fn the_viewers_form_tells_no_place_better_than_a_kilometre_and_no_direction() {
+    let secrets = [
+        "48.12345", "37.91234", "48.13345", "37.92234", "121.5", "4.25", "7.5", "132.375", "77.125", "1234.5",
+        "2345.5", "baker",
+    ];
+    for entry in full() {
+        let line = line(&entry, Form::Viewer);
+        for secret in secrets {
+            assert!(!line.contains(secret), "{secret} in {line}");
+        }
+        assert_eq!(fields(&line)["lat"], "48.12");
+        for key in fields(&line).keys() {
+            let tells = ["bearing", "range", "heading", "sector", "alt_m", "hacc"];
+            assert!(!tells.iter().any(|word| key.contains(word)), "{key} in {line}");
+        }
+    }
+}
+
+#[test]
+fn the_internal_form_holds_everything_but_what_tells_of_persons() {
+    let lines: Vec<String> = full().iter().map(|entry| line(entry, Form::Internal)).collect();
+    assert_eq!(
+        lines[0],
+        "reading,device=dev,kind=acoustic_detection,station=st boot=3i,seq=1i,time_ns=1764000001000000000i,\
+         arrived_ns=1764000001000000000i,clock_uncertainty_ms=5.0,lat=48.123456,lon=37.912345,alt_m=121.5,\
+         hacc_m=4.25,satellites=11i,class=\"explosion\",confidence=0.82,snr_db=14.0,bearing_deg=132.375,\
+         bearing_sd_deg=4.5,duration_ms=20.0,count=3i 1764000001000000001"
+    );
+    let all = lines.join("\n");
+    assert!(all.contains("range_m=1234.5") && all.contains("object_lat=48.133456") && all.contains("dropped=6i"));
+    assert!(!all.contains("baker"));
+}
+
+#[test]
+fn readings_of_one_microsecond_stay_apart() {
+    let point = |seq: u64| {
+        let mut entry = reading(1, "weather", &json!({"temperature_c": 1}));
+        let Body::Reading(body) = &mut entry.body else { unreachable!() };
+        body.seq = seq;
+        let line = line(&entry, Form::Internal);
+        line.rsplit_once(' ').unwrap().1.to_owned()
+    };
+    let times: std::collections::BTreeSet<String> = (500..1_500).map(point).collect();
+    assert_eq!(times.len(), 1_000);
+    assert_eq!(point(1_003), "1764000001000000003");
+}
