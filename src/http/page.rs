@@ -16,7 +16,19 @@ macro_rules! asset {
     };
 }
 
-pub(super) static ASSETS: &[Asset] = &[asset!("/", "index.html", "text/html; charset=utf-8")];
+pub(super) static ASSETS: &[Asset] = &[
+    asset!("/", "index.html", "text/html; charset=utf-8"),
+    asset!("/assets/page.css", "page.css", "text/css; charset=utf-8"),
+    asset!("/assets/page.js", "page.js", "text/javascript; charset=utf-8"),
+    asset!("/assets/words.js", "words.js", "text/javascript; charset=utf-8"),
+    asset!("/assets/format.js", "format.js", "text/javascript; charset=utf-8"),
+    asset!("/assets/shapes.js", "shapes.js", "text/javascript; charset=utf-8"),
+    asset!("/assets/projection.js", "projection.js", "text/javascript; charset=utf-8"),
+    asset!("/assets/draw.js", "draw.js", "text/javascript; charset=utf-8"),
+    asset!("/assets/map.js", "map.js", "text/javascript; charset=utf-8"),
+    asset!("/assets/tables.js", "tables.js", "text/javascript; charset=utf-8"),
+    asset!("/assets/icon.svg", "icon.svg", "image/svg+xml"),
+];
 
 pub(super) fn answer(asset: &'static Asset) -> Response {
     let mut response = asset.text.into_response();
