@@ -66,7 +66,7 @@ impl Delivery<Row> for OtherSide {
             Some(Answer::Unreachable) => return Err(Setback::Unreachable("down".to_owned())),
             Some(Answer::Refused) => return Err(Setback::Refused("no".to_owned())),
             Some(Answer::GiveUp(position)) => {
-                delivered.dead_letters.push(DeadLetter { position, line: "line".to_owned(), error: "bad".to_owned() })
+                delivered.dead_letters.push(DeadLetter { position, line: "line".to_owned(), error: "bad".to_owned() });
             }
             Some(Answer::Lost) | None => {}
         }

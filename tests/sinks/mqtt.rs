@@ -1,0 +1,142 @@
+//! Alerts over MQTT: each change at least once, whatever the broker goes through.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::{ConnectProperties, Packet};
+use rumqttc::v5::{AsyncClient, Event, MqttOptions};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use truceline::sinks::{AlertRow, Cursors, MqttConfig, RunningSink, SinkState, start_mqtt};
+use truceline_core::alert::Alert;
+
+use crate::harness::mosquitto::Mosquitto;
+use crate::logs::{Log, alert, late, quick, reach};
+
+struct Received {
+    topic: String,
+    retained: bool,
+    qos: QoS,
+    text: String,
+}
+
+/// A subscriber with a persistent session, which comes back whenever the broker does.
+fn subscribe(port: u16) -> (mpsc::Receiver<Received>, watch::Receiver<bool>) {
+    let mut options = MqttOptions::new("subscriber", "127.0.0.1", port);
+    options.set_clean_start(false);
+    options.set_connect_properties(ConnectProperties {
+        session_expiry_interval: Some(3_600),
+        max_packet_size: Some(1 << 20),
+        ..ConnectProperties::new()
+    });
+    let (client, mut events) = AsyncClient::new(options, 10);
+    let (tell, received) = mpsc::channel(10_000);
+    let (subscribed, told) = watch::channel(false);
+    tokio::spawn(async move {
+        loop {
+            match events.poll().await {
+                Ok(Event::Incoming(Packet::ConnAck(ack))) if !ack.session_present => {
+                    client.try_subscribe("truceline/v1/alerts/#", QoS::AtLeastOnce).expect("room");
+                }
+                Ok(Event::Incoming(Packet::SubAck(_))) => drop(subscribed.send(true)),
+                Ok(Event::Incoming(Packet::Publish(publish))) => {
+                    let received = Received {
+                        topic: String::from_utf8_lossy(&publish.topic).into_owned(),
+                        retained: publish.retain,
+                        qos: publish.qos,
+                        text: String::from_utf8_lossy(&publish.payload).into_owned(),
+                    };
+                    if tell.send(received).await.is_err() {
+                        return;
+                    }
+                }
+                Ok(_) => {}
+                // The pause between two attempts to connect.
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    });
+    (received, told)
+}
+
+fn start(folder: &Path, port: u16, rows: &Arc<Log<AlertRow>>) -> (RunningSink, CancellationToken) {
+    let config = MqttConfig {
+        host: "127.0.0.1".to_owned(),
+        port,
+        transport: rumqttc::Transport::Tcp,
+        client_id: "truceline-alerts".to_owned(),
+        login: None,
+        topic_prefix: "truceline/v1".to_owned(),
+        keep_alive: Duration::from_secs(30),
+        viewer_delay: Duration::from_secs(15),
+        delays: quick(),
+    };
+    let cursors = Cursors::open(&folder.join("sinks.db")).expect("the sinks' file");
+    let stop = CancellationToken::new();
+    (start_mqtt(&config, rows.clone(), &cursors, &late(), &stop), stop)
+}
+
+/// Receives until every one of these revisions of the ten alerts has come; how many came in all.
+async fn receive(received: &mut mpsc::Receiver<Received>, seqs: std::ops::RangeInclusive<u64>) -> usize {
+    let mut missing: BTreeSet<(String, u32)> = seqs
+        .map(|seq| {
+            let alert = alert(seq).alert;
+            (alert.id.to_string(), alert.revision)
+        })
+        .collect();
+    let mut count = 0;
+    while !missing.is_empty() {
+        let next = tokio::time::timeout(Duration::from_secs(60), received.recv()).await;
+        let Ok(Some(message)) = next else { panic!("{} are missing: {missing:?}", missing.len()) };
+        assert_eq!((message.retained, message.qos), (false, QoS::AtLeastOnce));
+        let alert: Alert = serde_json::from_str(&message.text).expect("an alert");
+        assert_eq!(message.topic, format!("truceline/v1/alerts/no-fire/{}", alert.id));
+        assert!(alert.evidence.is_empty() && !message.text.contains("48.123"), "{}", message.text);
+        missing.remove(&(alert.id.to_string(), alert.revision));
+        count += 1;
+    }
+    count
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_change_arrives_though_broker_and_service_stop_in_between() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut broker = Mosquitto::start(&folder.path().join("mosquitto"));
+    let (mut received, mut subscribed) = subscribe(broker.port);
+    subscribed.wait_for(|yes| *yes).await.expect("a subscription");
+    let rows = Log::new();
+    let (sink, stop) = start(folder.path(), broker.port, &rows);
+    rows.append(500, alert);
+    assert_eq!(receive(&mut received, 1..=500).await, 500, "without trouble none comes twice");
+    reach(&sink, "the acknowledgements", |status| status.position == 500).await;
+
+    broker.stop();
+    rows.append(300, alert);
+    reach(&sink, "the trouble to be told", |status| matches!(status.state, SinkState::Unreachable(_))).await;
+    broker.start_again();
+    receive(&mut received, 501..=800).await;
+    reach(&sink, "the acknowledgements", |status| status.position == 800).await;
+
+    stop.cancel();
+    sink.task.await.expect("the task");
+    rows.append(10, alert);
+    let (sink, _stop) = start(folder.path(), broker.port, &rows);
+    assert_eq!(receive(&mut received, 801..=810).await, 10, "only what is new");
+    reach(&sink, "the acknowledgements", |status| status.position == 810).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_absent_at_the_start_is_awaited() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut broker = Mosquitto::start(&folder.path().join("mosquitto"));
+    broker.stop();
+    let rows = Log::new();
+    rows.append(100, alert);
+    let (sink, _stop) = start(folder.path(), broker.port, &rows);
+    reach(&sink, "the trouble to be told", |status| matches!(status.state, SinkState::Unreachable(_))).await;
+    broker.start_again();
+    reach(&sink, "the acknowledgements", |status| status.position == 100 && status.state == SinkState::CaughtUp).await;
+}
