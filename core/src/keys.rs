@@ -39,23 +39,25 @@ pub(crate) struct Keys<'t> {
     place: String,
     table: &'t Table,
     known: Vec<&'static str>,
+    refused: Vec<&'static str>,
     faults: Vec<KeyFault>,
 }
 
 impl<'t> Keys<'t> {
     /// The keys of `table`, which faults call `place`; empty for the top of a file.
     pub(crate) fn new(place: impl Into<String>, table: &'t Table) -> Self {
-        Self { place: place.into(), table, known: Vec::new(), faults: Vec::new() }
+        Self { place: place.into(), table, known: Vec::new(), refused: Vec::new(), faults: Vec::new() }
     }
 
     /// Whether the key is there.
-    pub(crate) fn has(&self, key: &str) -> bool {
-        self.table.contains_key(key)
+    pub(crate) fn has(&mut self, key: &'static str) -> bool {
+        self.value(key).is_some()
     }
 
     /// Ends the reading: keys that nobody asked for are faults too.
     pub(crate) fn finish(mut self) -> Vec<KeyFault> {
-        let unknown: Vec<&'t String> = self.table.keys().filter(|key| !self.known.contains(&key.as_str())).collect();
+        let asked = |key: &str| self.known.contains(&key) || self.refused.contains(&key);
+        let unknown: Vec<&'t String> = self.table.keys().filter(|key| !asked(key)).collect();
         for key in unknown {
             let remedy = did_you_mean(key, &self.known);
             self.fault(&shown(key), format!("there is no such key; {remedy}"));
@@ -78,9 +80,10 @@ impl<'t> Keys<'t> {
         self.faults.extend(faults);
     }
 
-    /// Marks a key as known and refuses it, where it is there.
+    /// Refuses a key for a reason of its own, where it is there; it is never proposed.
     pub(crate) fn refuse(&mut self, key: &'static str, message: &str) {
-        if self.value(key).is_some() {
+        self.refused.push(key);
+        if self.table.contains_key(key) {
             self.fault(key, message);
         }
     }

@@ -251,3 +251,34 @@ impl RuleKind {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_tells_the_defaults_of_every_kind() {
+        let page = include_str!("../../../docs/agreement.md");
+        for kind in &KINDS {
+            let severity = format!("{:?}", kind.severity).to_lowercase();
+            let threshold = if kind.may_say("threshold") { format!(" {} ", kind.threshold) } else { " ".to_owned() };
+            let classes = match (kind.may_say("classes"), kind.default_classes.join(", ")) {
+                (false, _) => " ".to_owned(),
+                (true, classes) if classes.is_empty() => " any ".to_owned(),
+                (true, classes) => format!(" {classes} "),
+            };
+            let row = format!(
+                "| {} | {severity} |{threshold}| {} | {} |{classes}|",
+                kind.word, kind.dwell_s, kind.cool_down_s
+            );
+            assert!(page.contains(&row), "docs/agreement.md lacks the row\n{row}");
+        }
+    }
+
+    #[test]
+    fn every_kind_counts_by_default_only_classes_that_it_may_count() {
+        for kind in &KINDS {
+            assert!(kind.default_classes.iter().all(|class| kind.classes.contains(class)), "{}", kind.word);
+        }
+    }
+}

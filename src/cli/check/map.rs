@@ -215,7 +215,10 @@ fn draw_zones(
                     Some(Side::B) => ", side b",
                     _ => "",
                 };
-                legend.push((*colour, format!("{}: {} of {line}{sides}", zone.id, words::metres(*distance_m))));
+                legend.push((
+                    *colour,
+                    format!("{}: within {} of line {line}{sides}", zone.id, words::metres(*distance_m)),
+                ));
                 let Some(line) = lines.iter().find(|other| other.id == *line) else { continue };
                 let parts: Vec<Vec<Point>> = line.index.parts().iter().map(|part| points(frame, part)).collect();
                 let strip = strip::path(&parts, frame.pixels(*distance_m), *side);

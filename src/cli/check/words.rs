@@ -60,7 +60,7 @@ fn subject(agreement: &Agreement, rule: &Rule) -> String {
         }
         RuleKind::Withdrawal { distances } => {
             let distances: Vec<String> = distances.iter().map(withdrawal).collect();
-            format!("closer to {line}{within} than agreed: {}", distances.join(", "))
+            format!("closer to {line}{within} than agreed ({})", distances.join(", "))
         }
         RuleKind::Tamper { displacement_m, shock_g } => {
             let struck = shock_g.map_or(String::new(), |shock| format!(", struck with {shock} g or more"));
@@ -92,7 +92,7 @@ fn withdrawal(distance: &WithdrawalDistance) -> String {
         (None, Some(max)) => format!(" under {max} mm"),
         (Some(min), Some(max)) => format!(" from {min} to under {max} mm"),
     };
-    format!("{}{calibre} {}", distance.class, metres(distance.distance_m))
+    format!("{}{calibre}: {}", distance.class, metres(distance.distance_m))
 }
 
 fn permission(permission: &Permission) -> String {

@@ -1,0 +1,131 @@
+//! `docs/agreement.md` and `docs/devices.md` hold what they show: every example is understood, every key is there.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+
+use truceline_core::agreement::{Bundle, compile};
+use truceline_core::registry::parse_registry;
+
+const AGREEMENT: &str = include_str!("../../docs/agreement.md");
+const DEVICES: &str = include_str!("../../docs/devices.md");
+const LINE: &str = r#"{"type":"LineString","coordinates":[[37.0,48.0],[37.0,48.5],[37.5,48.5]]}"#;
+const SQUARE: &str =
+    r#"{"type":"Polygon","coordinates":[[[37.0,48.0],[37.02,48.0],[37.02,48.02],[37.0,48.02],[37.0,48.0]]]}"#;
+
+/// The ```toml blocks of a page.
+fn examples(page: &str) -> Vec<String> {
+    let blocks = page.split("```toml\n").skip(1);
+    blocks.map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+/// An example with what it refers to: a line `contact` and some zones, as far as it has none of its own.
+fn completed(example: &str) -> String {
+    if example.starts_with("id = ") {
+        return example.to_owned();
+    }
+    let mut text = "id = \"page\"\n".to_owned();
+    if !example.contains("[[line]]") {
+        text.push_str("[[line]]\nid = \"contact\"\nfile = \"line.geojson\"\n");
+    }
+    for zone in ["security-zone", "zolote", "corridor"] {
+        text.push_str(&format!("[[zone]]\nid = \"{zone}\"\nfile = \"square.geojson\"\n"));
+    }
+    text + example
+}
+
+fn bundle(terms: &str) -> Bundle {
+    let mut files: std::collections::BTreeMap<String, String> = Bundle::files_named_by(terms)
+        .into_iter()
+        .map(|name| (name.clone(), if name.starts_with("line") { LINE } else { SQUARE }.to_owned()))
+        .collect();
+    files.insert(Bundle::TERMS.to_owned(), terms.to_owned());
+    Bundle { files }
+}
+
+#[test]
+fn every_example_of_the_agreements_page_is_understood() {
+    let examples = examples(AGREEMENT);
+    assert!(examples.len() >= 14, "{}", examples.len());
+    let mut kinds = BTreeSet::new();
+    for example in examples {
+        let agreement = compile(&bundle(&completed(&example))).unwrap_or_else(|faults| panic!("{example}\n{faults:?}"));
+        kinds.extend(agreement.rules.iter().map(|rule| rule.kind.as_str()));
+    }
+    assert_eq!(kinds.len(), 10, "a kind without an example: {kinds:?}");
+}
+
+#[test]
+fn every_example_of_the_registrys_page_is_understood() {
+    let examples = examples(DEVICES);
+    assert!(!examples.is_empty());
+    for example in examples {
+        parse_registry(&example).unwrap_or_else(|faults| panic!("{example}\n{faults:?}"));
+    }
+}
+
+/// The keys that a fault of an unknown key proposes.
+fn proposed(faults: &[String]) -> Vec<String> {
+    let fault = faults.iter().find(|fault| fault.contains("zzzzzzzz")).unwrap_or_else(|| panic!("{faults:?}"));
+    let (_, keys) = fault.split_once("use one of: ").unwrap_or_else(|| panic!("{fault}"));
+    keys.split(", ").map(str::to_owned).collect()
+}
+
+fn backticked(page: &str) -> BTreeSet<&str> {
+    page.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn every_key_of_an_agreement_is_on_its_page() {
+    let unknown = "zzzzzzzz = 1\n";
+    let rule = "[[rule]]\nid = \"r\"\nkind = ";
+    let mut places = vec![
+        unknown.to_owned(),
+        format!("[[line]]\nid = \"l\"\n{unknown}"),
+        format!("[[zone]]\nid = \"z\"\n{unknown}"),
+        format!("[[activity]]\nid = \"a\"\n{unknown}"),
+        format!("{rule}\"no_flight\"\npermitted = [{{ zzzzzzzz = 1 }}]\n"),
+        format!("{rule}\"withdrawal\"\ndistances = [{{ zzzzzzzz = 1 }}]\n"),
+    ];
+    for kind in ["no_fire", "withdrawal", "tamper", "silence", "interference", "clock", "coverage"] {
+        places.push(format!("{rule}\"{kind}\"\n{unknown}"));
+    }
+    let page = backticked(AGREEMENT);
+    let mut keys = BTreeSet::new();
+    for place in places {
+        let faults = compile(&bundle(&place)).expect_err("an unknown key");
+        keys.extend(proposed(&faults.iter().map(ToString::to_string).collect::<Vec<_>>()));
+    }
+    assert!(keys.len() > 40, "{keys:?}");
+    // The sections are told as headings and in the examples.
+    let missing: Vec<&String> = keys
+        .iter()
+        .filter(|key| !page.contains(key.as_str()) && !page.contains(format!("[[{key}]]").as_str()))
+        .collect();
+    assert!(missing.is_empty(), "docs/agreement.md does not tell {missing:?}");
+}
+
+#[test]
+fn every_key_of_a_registry_is_on_its_page() {
+    let page = backticked(DEVICES);
+    let inner = |keys: Vec<String>, of: &str| keys.into_iter().map(|key| format!("{of}.{key}")).collect::<Vec<_>>();
+    let keys_at = |text: &str| {
+        let faults = parse_registry(text).expect_err("an unknown key");
+        proposed(&faults.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let device = "[[device]]\nid = \"d\"\nstation = \"s\"\n";
+    let mut keys = keys_at("enforced = true\nzzzzzzzz = 1\n");
+    keys.extend(keys_at(&format!("{device}zzzzzzzz = 1\n")));
+    keys.extend(keys_at(&format!("{device}[station.s]\nzzzzzzzz = 1\n")));
+    keys.extend(inner(keys_at(&format!("{device}position = {{ zzzzzzzz = 1 }}\n")), "position"));
+    keys.extend(inner(keys_at(&format!("{device}maintenance = [{{ zzzzzzzz = 1 }}]\n")), "maintenance"));
+    assert!(keys.len() > 20, "{keys:?}");
+    let missing: Vec<&String> = keys
+        .iter()
+        .filter(|key| {
+            let headings = [format!("[[{key}]]"), format!("[{key}.ID]")];
+            !page.contains(key.as_str()) && !headings.iter().any(|heading| page.contains(heading.as_str()))
+        })
+        .collect();
+    assert!(missing.is_empty(), "docs/devices.md does not tell {missing:?}");
+}
