@@ -1,0 +1,163 @@
+//! `truceline check` as its user meets it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const LINE: &str = r#"{"type":"LineString","coordinates":[[37.0,48.0],[37.0,48.5],[37.5,48.5]]}"#;
+
+fn check(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_truceline"))
+        .arg("check")
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_remove("TRUCELINE_CONFIG")
+        .output()
+        .unwrap()
+}
+
+fn folder(terms: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("agreement.toml"), terms).unwrap();
+    fs::write(dir.path().join("line.geojson"), LINE).unwrap();
+    dir
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+const SMALL: &str = "id = \"small\"\nname = \"<Small> & 'odd'\"\n[[line]]\nid = \"main\"\nfile = \"line.geojson\"\n";
+
+#[test]
+fn the_examples_are_understood_and_said_in_words() {
+    let output = check(&["--agreement", "config/agreements/example", "--devices", "config/devices/example.toml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stdout(&output);
+    for wanted in [
+        "Agreement 'example'",
+        "not authoritative",
+        "side a (left) is 'west'",
+        "within 15 km of line contact, on both sides",
+        "4.00 km²",
+        "explosion, gunfire or launch in security-zone",
+        "mlrs: 35 km, artillery from 100 mm: 25 km",
+        "Devices: 17 at 4 stations",
+    ] {
+        assert!(said.contains(wanted), "lacks '{wanted}':\n{said}");
+    }
+    assert!(!said.contains("Warnings"), "{said}");
+}
+
+#[test]
+fn faults_of_agreement_and_devices_are_all_told_with_exit_code_78() {
+    let dir = folder("id = \"x\"\nstatus = \"real\"\n[[line]]\nid = \"l\"\nfile = \"gone.geojson\"\n");
+    let devices = dir.path().join("devices.toml");
+    fs::write(&devices, "[[device]]\nid = \"d\"\nstation = \"s\"\n").unwrap();
+    let output = check(&["--agreement", text(dir.path()), "--devices", text(&devices)]);
+    assert_eq!(output.status.code(), Some(78));
+    assert_eq!(stdout(&output), "");
+    let told = stderr(&output);
+    for wanted in ["agreement.toml: status", "no file 'gone.geojson'", "devices.toml: device 'd': position"] {
+        assert!(told.contains(wanted), "lacks '{wanted}':\n{told}");
+    }
+}
+
+#[test]
+fn faults_come_as_json_too() {
+    let dir = folder("id = \"x\"\ncolour = 1\n");
+    let output = check(&["--agreement", text(dir.path()), "--format", "json"]);
+    assert_eq!(output.status.code(), Some(78));
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(value["faults"][0]["file"], "agreement.toml");
+    assert_eq!(value["faults"][0]["place"], "colour");
+}
+
+#[test]
+fn what_is_understood_comes_as_json_with_numbers_in_units() {
+    let output = check(&["--agreement", "config/agreements/example", "--format", "json"]);
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let length_m = value["agreement"]["lines"][0]["length_m"].as_f64().unwrap();
+    assert!((250_000.0..500_000.0).contains(&length_m), "{length_m}");
+    assert_eq!(value["agreement"]["zones"][0]["distance_m"], 15_000.0);
+    assert_eq!(value["agreement"]["rules"].as_array().unwrap().len(), 6);
+    assert_eq!(value["devices"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_folder_without_terms_is_a_fault_that_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = check(&["--agreement", text(dir.path())]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(stderr(&output).contains(&format!("{}/agreement.toml", text(dir.path()))), "{}", stderr(&output));
+}
+
+#[test]
+fn a_file_that_is_no_text_is_told_together_with_the_other_faults() {
+    let dir = folder("id = \"x\"\ncolour = 1\n[[line]]\nid = \"l\"\nfile = \"line.geojson\"\n");
+    fs::write(dir.path().join("line.geojson"), b"{\"type\xff").unwrap();
+    let output = check(&["--agreement", text(dir.path())]);
+    let told = stderr(&output);
+    assert!(told.contains("line.geojson: the file: is not UTF-8 from byte 7 on; save it as UTF-8"), "{told}");
+    assert!(told.contains("colour: there is no such key"), "{told}");
+    assert!(!told.contains("there is no file"), "{told}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_in_place_of_a_file_does_not_hang() {
+    let dir = folder(SMALL);
+    let path = dir.path().join("line.geojson");
+    fs::remove_file(&path).unwrap();
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let output = check(&["--agreement", text(dir.path())]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(stderr(&output).contains("line.geojson: the file: is not a file; replace it by one"));
+}
+
+#[test]
+fn a_configuration_leads_to_its_agreement_and_devices() {
+    let dir = folder(&format!("{SMALL}colour = 1\n"));
+    let config = dir.path().join("truceline.toml");
+    fs::write(&config, format!("colour = 2\n[agreement]\ndir = \"{}\"\n", text(dir.path()))).unwrap();
+    let output = check(&["--config", text(&config)]);
+    assert_eq!(output.status.code(), Some(78));
+    fs::write(&config, format!("[agreement]\ndir = \"{}\"\n", text(dir.path()))).unwrap();
+    let output = check(&["--config", text(&config)]);
+    assert!(stderr(&output).contains("agreement.toml: line 'main': colour"), "{}", stderr(&output));
+    fs::write(dir.path().join("agreement.toml"), SMALL).unwrap();
+    let output = check(&["--config", text(&config)]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).starts_with("Configuration: no fault.\nAgreement 'small'"), "{}", stdout(&output));
+}
+
+#[test]
+fn a_map_is_drawn_with_odd_names_escaped() {
+    let dir = folder(SMALL);
+    for name in ["map.svg", "map.html"] {
+        let path = dir.path().join(name);
+        let output = check(&["--agreement", text(dir.path()), "--map", text(&path)]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let map = fs::read_to_string(&path).unwrap();
+        assert_eq!(map.starts_with("<!doctype html>"), name == "map.html");
+        assert!(map.contains("&lt;Small&gt; &amp; 'odd'") && !map.contains("<Small>"), "{name}");
+        assert!(map.contains("side A (side a)") && !map.contains("NaN") && !map.contains("inf"), "{name}");
+    }
+}
+
+#[test]
+fn a_map_without_an_agreement_is_wrong_use() {
+    let output = check(&["--devices", "config/devices/example.toml", "--map", "never.svg"]);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(!Path::new(env!("CARGO_MANIFEST_DIR")).join("never.svg").exists());
+}
