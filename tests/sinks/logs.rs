@@ -124,8 +124,6 @@ pub fn quick() -> Delays {
 pub async fn reach(sink: &RunningSink, what: &str, wanted: impl Fn(&SinkStatus) -> bool) -> SinkStatus {
     let mut status = sink.status.clone();
     let reached = tokio::time::timeout(Duration::from_secs(60), status.wait_for(|status| wanted(status))).await;
-    match reached {
-        Ok(status) => status.expect("a running sink").clone(),
-        Err(_) => panic!("waited for {what}: {:?}", sink.status.borrow()),
-    }
+    let Ok(status) = reached else { panic!("waited for {what}: {:?}", sink.status.borrow()) };
+    status.expect("a running sink").clone()
 }

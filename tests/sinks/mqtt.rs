@@ -11,7 +11,7 @@ use rumqttc::v5::{AsyncClient, Event, MqttOptions};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use truceline::sinks::{AlertRow, Cursors, MqttConfig, RunningSink, SinkState, start_mqtt};
-use truceline_core::alert::Alert;
+use truceline_core::alert::ViewerAlert;
 
 use crate::harness::mosquitto::Mosquitto;
 use crate::logs::{Log, alert, late, quick, reach};
@@ -92,9 +92,9 @@ async fn receive(received: &mut mpsc::Receiver<Received>, seqs: std::ops::RangeI
         let next = tokio::time::timeout(Duration::from_secs(60), received.recv()).await;
         let Ok(Some(message)) = next else { panic!("{} are missing: {missing:?}", missing.len()) };
         assert_eq!((message.retained, message.qos), (false, QoS::AtLeastOnce));
-        let alert: Alert = serde_json::from_str(&message.text).expect("an alert");
+        let alert: ViewerAlert = serde_json::from_str(&message.text).expect("an alert");
         assert_eq!(message.topic, format!("truceline/v1/alerts/no-fire/{}", alert.id));
-        assert!(alert.evidence.is_empty() && !message.text.contains("48.123"), "{}", message.text);
+        assert!(!["evidence", "48.123", "dev-1"].iter().any(|word| message.text.contains(word)), "{}", message.text);
         missing.remove(&(alert.id.to_string(), alert.revision));
         count += 1;
     }

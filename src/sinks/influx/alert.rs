@@ -1,27 +1,33 @@
 //! A row of the alert log as a point of the measurement `alert`.
 //!
 //! Tags: rule, category. A point's time is the row's milliseconds plus its seq modulo
-//! 1,000,000 as nanoseconds, so that all that one moment raised stays apart. The exact
-//! time is the field `time_ns`.
+//! 1,000,000 as nanoseconds, so that all that one moment raised stays apart; in the
+//! viewer's form its minute plus seq. The time itself is the field `time_ns`.
 
 use truceline_core::agreement::{Severity, Status};
-use truceline_core::alert::{Alert, CertaintyWord, PlaceExtent, Timeliness};
-use truceline_core::geometry::{LonLat, Side};
+use truceline_core::alert::{Alert, CertaintyWord, PlaceExtent, Timeliness, ViewerAlert, ViewerPlace};
+use truceline_core::geometry::Side;
 use truceline_core::time::Time;
 
 use super::line::Line;
-use crate::sinks::viewer::alert_in;
 use crate::sinks::{AlertRow, Form};
 
 /// The line of one row.
 pub(super) fn line_of(row: &AlertRow, form: Form) -> Option<String> {
-    let alert = alert_in(form, &row.alert);
+    let (alert, time) = match form {
+        Form::Viewer => {
+            let seen = row.alert.viewer_form();
+            let time = seen.updated_at.nanos().saturating_add((row.seq % 1_000_000_000) as i64);
+            (seen, time)
+        }
+        Form::Internal => (exact(&row.alert), exact_time(row)),
+    };
     let mut line = Line::new("alert").tag("rule", alert.rule.as_str()).tag("category", &alert.category);
     let id = alert.id.to_string();
     line.text("id", id.as_str());
     line.int("revision", i64::from(alert.revision));
     line.int("seq", row.seq as i64);
-    line.int("time_ns", row.written_at.nanos());
+    line.int("time_ns", alert.updated_at.nanos());
     line.text("state", if alert.ended.is_none() { "open" } else { "ended" });
     line.text("severity", severity(alert.severity));
     line.text("status", if alert.status == Status::Actual { "actual" } else { "exercise" });
@@ -39,24 +45,19 @@ pub(super) fn line_of(row: &AlertRow, form: Form) -> Option<String> {
     let labels = alert.labels.join(" ");
     line.text("labels", labels.as_str());
     line.text("summary", alert.summary.as_str());
-    place(&mut line, &alert);
-    line.at(point_time(row.written_at, row.seq))
+    if let Some(place) = &alert.place {
+        place_of(&mut line, place);
+    }
+    line.at(time)
 }
 
-fn place(line: &mut Line, alert: &Alert) {
-    let Some(place) = &alert.place else { return };
-    let (LonLat { lon, lat }, radius_m) = match place.extent {
-        PlaceExtent::Point { position, hacc_m } => (position, hacc_m),
-        PlaceExtent::Disc { position, radius_m } => (position, radius_m),
-        PlaceExtent::Sector { position, range_max_m, .. } => (position, range_max_m),
-    };
-    line.float("lat", lat);
-    line.float("lon", lon);
-    line.float("radius_m", radius_m);
+fn place_of(line: &mut Line, place: &ViewerPlace) {
+    line.float("lat", place.position.lat);
+    line.float("lon", place.position.lon);
+    line.float("radius_m", place.radius_m);
     line.float("line_distance_m", place.line_distance_m);
     line.float("line_distance_error_m", place.line_distance_error_m);
     line.float("chainage_m", place.chainage_m);
-    line.float("p_side_a", place.p_side_a);
     line.text(
         "located_side",
         match place.located_side {
@@ -67,8 +68,41 @@ fn place(line: &mut Line, alert: &Alert) {
     );
 }
 
-fn point_time(time: Time, seq: u64) -> i64 {
-    time.nanos().div_euclid(1_000_000).saturating_mul(1_000_000).saturating_add((seq % 1_000_000) as i64)
+/// The same fields with their exact values. Of a disc or sector the position is the sensor's.
+fn exact(alert: &Alert) -> ViewerAlert {
+    let place = alert.place.as_ref().map(|place| {
+        let (position, radius_m) = match place.extent {
+            PlaceExtent::Point { position, hacc_m } => (position, hacc_m),
+            PlaceExtent::Disc { position, radius_m } => (position, radius_m),
+            PlaceExtent::Sector { position, range_max_m, .. } => (position, range_max_m),
+        };
+        ViewerPlace {
+            position,
+            radius_m,
+            line_distance_m: place.line_distance_m,
+            line_distance_error_m: place.line_distance_error_m,
+            chainage_m: place.chainage_m,
+            located_side: place.located_side,
+            zones: place.zones.clone(),
+        }
+    });
+    ViewerAlert {
+        certainty: alert.certainty,
+        subject: alert.subject.clone(),
+        started: alert.started,
+        last: alert.last,
+        ended: alert.ended,
+        detected_at: alert.detected_at,
+        updated_at: alert.updated_at,
+        place,
+        summary: alert.summary.clone(),
+        ..alert.viewer_form()
+    }
+}
+
+fn exact_time(row: &AlertRow) -> i64 {
+    let millis = row.written_at.nanos().div_euclid(1_000_000);
+    millis.saturating_mul(1_000_000).saturating_add((row.seq % 1_000_000) as i64)
 }
 
 const fn severity(severity: Severity) -> &'static str {

@@ -4,10 +4,13 @@
 //! two readings can disagree about it. A point's time is the reading's microseconds
 //! plus its seq modulo 1,000 as nanoseconds: readings of one device in the same
 //! microsecond stay apart, and a second sending falls on the first. The exact time is
-//! the field `time_ns`.
+//! the field `time_ns`. In the viewer's form times are whole seconds, for the arrival of
+//! one bang at many sensors places it as well as their positions would.
 
+use truceline_core::alert::coarse_position;
+use truceline_core::geometry::LonLat;
 use truceline_core::log::ReadingEntry;
-use truceline_core::time::Time;
+use truceline_core::time::{NANOS_PER_SECOND, Time};
 use truceline_core::wire::{
     AccessReport, Data, Detection, Fault, HazardReport, Health, ObjectPlace, ObjectPosition, PatrolReport, Position,
     Reading, TimeBasis, decode_one,
@@ -15,7 +18,6 @@ use truceline_core::wire::{
 
 use super::line::Line;
 use crate::sinks::Form;
-use crate::sinks::viewer::coarse;
 
 /// The line of one reading.
 pub(super) fn line_of(entry: &ReadingEntry, arrived: Time, form: Form) -> Result<Option<String>, Fault> {
@@ -26,8 +28,10 @@ pub(super) fn line_of(entry: &ReadingEntry, arrived: Time, form: Form) -> Result
         .tag("kind", reading.data.kind());
     line.int("boot", i64::from(entry.boot));
     line.int("seq", entry.seq as i64);
-    line.int("time_ns", entry.time.nanos());
-    line.int("arrived_ns", arrived.nanos());
+    if form == Form::Internal {
+        line.int("time_ns", entry.time.nanos());
+        line.int("arrived_ns", arrived.nanos());
+    }
     if entry.time_basis == TimeBasis::Estimated {
         line.text("time_basis", "estimated");
     }
@@ -36,12 +40,22 @@ pub(super) fn line_of(entry: &ReadingEntry, arrived: Time, form: Form) -> Result
         device_position(&mut line, position, form);
     }
     data(&mut line, &reading, form);
-    Ok(line.at(point_time(entry.time, entry.seq)))
+    let time = match form {
+        Form::Internal => exact_time(entry.time, entry.seq),
+        Form::Viewer => coarse_time(entry.time, entry.boot, entry.seq),
+    };
+    Ok(line.at(time))
 }
 
 /// Microseconds of `time`, with `seq` modulo 1,000 as nanoseconds.
-fn point_time(time: Time, seq: u64) -> i64 {
+fn exact_time(time: Time, seq: u64) -> i64 {
     time.nanos().div_euclid(1_000).saturating_mul(1_000).saturating_add((seq % 1_000) as i64)
+}
+
+/// Seconds of `time`; what lies below tells readings apart and nothing of their time.
+fn coarse_time(time: Time, boot: u32, seq: u64) -> i64 {
+    let apart = (seq % 1_000_000) as i64 * 1_000 + i64::from(boot % 1_000);
+    time.nanos().div_euclid(NANOS_PER_SECOND).saturating_mul(NANOS_PER_SECOND).saturating_add(apart)
 }
 
 fn device_position(line: &mut Line, position: &Position, form: Form) {
@@ -63,16 +77,17 @@ fn object_position(line: &mut Line, position: Option<&ObjectPosition>, form: For
 
 fn place(line: &mut Line, [lat_key, lon_key]: [&str; 2], place: Option<(f64, f64)>, form: Form) {
     let Some((lat, lon)) = place else { return };
-    let (lat, lon) = if form == Form::Internal { (lat, lon) } else { coarse(lat, lon) };
-    line.float(lat_key, lat);
-    line.float(lon_key, lon);
+    let exact = LonLat { lon, lat };
+    let shown = if form == Form::Internal { exact } else { coarse_position(exact) };
+    line.float(lat_key, shown.lat);
+    line.float(lon_key, shown.lon);
 }
 
 fn data(line: &mut Line, reading: &Reading, form: Form) {
     match &reading.data {
         Data::AcousticDetection(heard) | Data::SeismicDetection(heard) => detection(line, heard, form),
         Data::ObjectTrack(track) => {
-            line.text("track", track.track.as_str());
+            track_id(line, &track.track, form);
             line.text("class", track.class.as_str());
             line.float("calibre_mm", track.calibre_mm);
             line.float("confidence", track.confidence);
@@ -80,7 +95,7 @@ fn data(line: &mut Line, reading: &Reading, form: Form) {
             movement(line, track.speed_mps, track.heading_deg, form);
         }
         Data::UavDetection(uav) => {
-            line.text("track", uav.track.as_str());
+            track_id(line, &uav.track, form);
             line.text("class", uav.class.as_str());
             line.float("confidence", uav.confidence);
             object_place(line, &uav.place, form);
@@ -123,6 +138,12 @@ fn detection(line: &mut Line, heard: &Detection, form: Form) {
     }
     line.float("duration_ms", heard.duration_ms);
     line.int("count", heard.count.map(i64::from));
+}
+
+fn track_id(line: &mut Line, track: &str, form: Form) {
+    if form == Form::Internal {
+        line.text("track", track);
+    }
 }
 
 fn object_place(line: &mut Line, place: &ObjectPlace, form: Form) {

@@ -1,8 +1,8 @@
 //! Alerts over MQTT 5: each change, at least once, in the viewer's form.
 //!
 //! Topic `{prefix}/alerts/{rule}/{alert}`, QoS 1, not retained. The payload is the
-//! alert's JSON as [`truceline_core::alert::Alert`] describes it, coarsened and without
-//! evidence. (id, revision) names a change: a subscriber that has seen it drops the double.
+//! JSON of a [`truceline_core::alert::ViewerAlert`]: coarsened, without evidence or persons.
+//! (id, revision) names a change: a subscriber that has seen it drops the double.
 
 mod session;
 
@@ -15,9 +15,8 @@ use truceline_core::time::Span;
 
 use super::cursors::{DeadLetter, Place};
 use super::feed::Alerts;
-use super::viewer::alert_in;
 use super::worker::{self, Delivered, Delivery, Pace, Setback, Worker};
-use super::{AlertRow, AlertSource, Cursors, Delays, Form, Now, RunningSink};
+use super::{AlertRow, AlertSource, Cursors, Delays, Now, RunningSink};
 use session::{Message, Session};
 
 /// Messages under way at once.
@@ -83,7 +82,7 @@ impl Delivery<AlertRow> for Publisher {
         let mut messages = Vec::with_capacity(rows.len());
         for row in rows.iter() {
             let topic = format!("{}/alerts/{}/{}", self.prefix, row.alert.rule, row.alert.id);
-            match serde_json::to_vec(&alert_in(Form::Viewer, &row.alert)) {
+            match serde_json::to_vec(&row.alert.viewer_form()) {
                 Ok(payload) => messages.push(Message { topic, payload }),
                 Err(fault) => {
                     let error = fault.to_string();

@@ -1,9 +1,10 @@
 //! What is in a point, and what is not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use truceline_core::log::{Body, Entry};
+use truceline_core::time::Span;
 use truceline_core::wire::KINDS;
 
 use super::super::reading::line_of;
@@ -113,7 +114,7 @@ fn the_viewers_form_tells_no_place_better_than_a_kilometre_and_no_direction() {
         }
         assert_eq!(fields(&line)["lat"], "48.12");
         for key in fields(&line).keys() {
-            let tells = ["bearing", "range", "heading", "sector", "alt_m", "hacc"];
+            let tells = ["bearing", "range", "heading", "sector", "alt_m", "hacc", "_ns", "track"];
             assert!(!tells.iter().any(|word| key.contains(word)), "{key} in {line}");
         }
     }
@@ -136,14 +137,18 @@ fn the_internal_form_holds_everything_but_what_tells_of_persons() {
 
 #[test]
 fn readings_of_one_microsecond_stay_apart() {
-    let point = |seq: u64| {
+    let point = |form: Form, seq: u64| {
         let mut entry = reading(1, "weather", &json!({"temperature_c": 1}));
         let Body::Reading(body) = &mut entry.body else { unreachable!() };
         body.seq = seq;
-        let line = line(&entry, Form::Internal);
+        body.time = body.time + Span::from_nanos(123_456_789);
+        let line = line(&entry, form);
         line.rsplit_once(' ').unwrap().1.to_owned()
     };
-    let times: std::collections::BTreeSet<String> = (500..1_500).map(point).collect();
-    assert_eq!(times.len(), 1_000);
-    assert_eq!(point(1_003), "1764000001000000003");
+    for form in [Form::Internal, Form::Viewer] {
+        let times: BTreeSet<String> = (500..1_500).map(|seq| point(form, seq)).collect();
+        assert_eq!(times.len(), 1_000);
+    }
+    assert_eq!(point(Form::Internal, 1_003), "1764000001123456003");
+    assert_eq!(point(Form::Viewer, 1_003), "1764000001001003003", "second, seq, boot");
 }
