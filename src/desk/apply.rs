@@ -37,9 +37,10 @@ impl Desk {
                     return Ok(None);
                 }
                 let mut seq = None;
+                let mut kept = BTreeSet::new();
                 for output in outputs.iter().filter(|output| output.offset > cursor) {
                     seq = Some(self.record(transaction, output.offset, output.n, &output.alert)?);
-                    self.keep_evidence(transaction, &output.alert.evidence, find_reading)?;
+                    self.keep_evidence(transaction, &output.alert.evidence, &mut kept, find_reading)?;
                 }
                 transaction
                     .execute("UPDATE cursor SET through = ?1", [through as i64])
@@ -154,11 +155,13 @@ impl Desk {
         &self,
         transaction: &Transaction,
         cited: &[Evidence],
+        // Offsets seen to in this transaction: each revision of an alert cites much the same.
+        kept: &mut BTreeSet<u64>,
         find_reading: &FindReading,
     ) -> Result<(), DeskError> {
         let fault = |source| writing(&self.inner.path, source);
         let mut held = transaction.prepare_cached("SELECT 1 FROM evidence WHERE offset = ?1").map_err(fault)?;
-        for evidence in cited {
+        for evidence in cited.iter().filter(|evidence| kept.insert(evidence.offset)) {
             if held.exists([evidence.offset as i64]).map_err(fault)? {
                 continue;
             }

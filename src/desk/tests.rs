@@ -82,12 +82,12 @@ fn a_rebuilt_engine_ends_what_it_does_not_know_and_counts_on() {
     assert_eq!(desk.end_unknown(&BTreeSet::from([id(1)]), at).unwrap(), 0, "a second time there is nothing to end");
     let ended = desk.alert(id(2)).unwrap().unwrap();
     assert_eq!((ended.revision, ended.ended, ended.ended_reason.as_deref()), (2, Some(at), Some("engine_changed")));
-    // The rebuilt engine says revision 1 of an alert that has two here.
-    desk.apply(&[output(5, 0, alert(1, 1, true))], 5, &none).unwrap();
+    // The rebuilt engine says revisions 1 and 3 of an alert that then has two and three here.
+    desk.apply(&[output(5, 0, alert(1, 1, false)), output(6, 0, alert(1, 3, true))], 6, &none).unwrap();
     let history = desk.history(id(1)).unwrap();
-    assert_eq!(history.iter().map(|row| row.alert.revision).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(history.iter().map(|row| row.alert.revision).collect::<Vec<_>>(), [1, 2, 3, 4]);
     assert_eq!(desk.counts().unwrap(), Counts { open: 0, total: 2 });
-    assert_eq!(desk.log(0, 100).unwrap().iter().map(|row| row.seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    assert_eq!(desk.log(0, 100).unwrap().iter().map(|row| row.seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
 }
 
 #[test]

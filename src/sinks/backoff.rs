@@ -30,8 +30,8 @@ impl Backoff {
     pub(super) fn next(&mut self, delays: &Delays, refused: bool) -> Duration {
         let doubled = delays.first.saturating_mul(1_u32 << self.failures.min(20));
         self.failures = self.failures.saturating_add(1);
-        let least = if refused { delays.refused } else { Duration::ZERO };
-        doubled.min(delays.max).max(least).mul_f64(0.5 + fastrand::f64() / 2.0)
+        let wait = doubled.min(delays.max).mul_f64(0.5 + fastrand::f64() / 2.0);
+        if refused { wait.max(delays.refused) } else { wait }
     }
 
     /// Whether the last attempt, if any, succeeded.

@@ -99,6 +99,46 @@ fn a_field_has_one_type_whatever_the_kind_of_reading() {
         }
     }
     assert!(types.len() > 40, "{types:?}");
+    let told = told("## Measurement `reading`", 2);
+    assert_eq!(types.into_iter().map(|(key, (kind, _))| (key, kind)).collect::<BTreeMap<_, _>>(), told);
+}
+
+/// The table of fields below a heading of the page for users: each field's name and type.
+fn told(heading: &str, columns_before_type: usize) -> BTreeMap<String, char> {
+    let page =
+        std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/outputs.md")).unwrap();
+    let section = page.split(heading).nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    rows.flat_map(|row| {
+        let kind = row.split('|').nth(columns_before_type).unwrap().trim().chars().next().unwrap();
+        let names = row.split('|').nth(1).unwrap();
+        names.split('`').skip(1).step_by(2).map(move |name| (name.to_owned(), kind)).collect::<Vec<_>>()
+    })
+    .collect()
+}
+
+#[test]
+fn the_page_tells_the_fields_of_an_alert() {
+    let at = truceline_core::time::Time::from_nanos(1);
+    let alert = serde_json::from_value(json!({
+        "id": "00000000-0000-0000-0000-000000000001", "revision": 1, "rule": "r", "category": "no_fire",
+        "severity": "severe", "certainty": {"probability": 0.5, "word": "likely"}, "subject": "device:d", "zone": "z",
+        "started": at, "last": at, "ended": at, "ended_reason": "resolved", "detected_at": at, "updated_at": at,
+        "where": {"shape": "disc", "position": {"lat": 1, "lon": 2}, "radius_m": 3, "line_distance_m": 4,
+            "line_distance_error_m": 5, "chainage_m": 6, "located_side": "a", "p_side_a": 1, "zones": []},
+        "detections": 1, "count_qualifier": "at_least", "events": null, "agreement": {"id": "a", "hash": "0"},
+        "timeliness": "live", "status": "actual", "labels": ["late_notice"], "summary": "nothing",
+    }))
+    .unwrap();
+    let row = crate::sinks::AlertRow { seq: 1, written_at: at, alert };
+    let told = told("## Measurement `alert`", 2);
+    for form in [Form::Internal, Form::Viewer] {
+        let line = super::super::alert::line_of(&row, form).unwrap();
+        for key in told.keys() {
+            assert!(line.contains(&format!("{key}=")), "{key} is not in {line}");
+        }
+        assert_eq!(line.matches('=').count(), told.len() + 2, "the fields and two tags: {line}");
+    }
 }
 
 #[test]
