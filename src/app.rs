@@ -1,1 +1,401 @@
 //! Wires the parts, their start and stop; the only place that knows them all, and the clock.
+//!
+//! Started in the order in which data flows, stopped in an order that loses nothing: first what
+//! takes readings in, then what follows from them, at last the journal. Each stop has a deadline, and
+//! who misses it is named.
+
+mod answers;
+mod clock;
+mod ports;
+mod terms;
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use truceline_core::log::Body;
+use truceline_core::time::Span;
+
+pub use clock::Clock;
+pub use terms::read_registry;
+
+use crate::broker::{Broker, BrokerConfig};
+use crate::config::{self, Config};
+use crate::desk::Desk;
+use crate::evaluator::{Evaluator, EvaluatorConfig, Ports};
+use crate::http::{HttpConfig, RenderMetrics, Server};
+use crate::intake::{Intake, IntakeConfig, IntakeError, IntakeStatus, Leftovers};
+use crate::journal::{Journal, JournalConfig};
+use crate::sinks::{
+    Cursors, Delays, Form, Generation, InfluxConfig, MqttConfig, RunningSink, start_influx, start_mqtt,
+};
+use answers::Answers;
+use ports::{DeskStore, JournalLog, JournalRanges, JournalStore, JournalTicks, sources};
+use terms::Terms;
+
+/// How often the wall clock is compared with journal time.
+const CLOCK_LOOK: Duration = Duration::from_secs(1);
+/// How often retention is asked for.
+const RETENTION_LOOK: Duration = Duration::from_secs(60);
+/// How long a part may take to stop.
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+/// Receipts that wait unread for a part before the journal's writer is held up.
+const RECEIPTS: usize = 8_192;
+
+/// Why the service did not start, or ended.
+#[derive(Debug)]
+pub enum AppError {
+    /// Configuration, agreement or registry: every fault.
+    Config(Vec<String>),
+    /// Journal, desk or disk.
+    Storage(String),
+    /// An address is taken, a thread cannot be started.
+    Start(String),
+}
+
+fn storage(error: impl Display) -> AppError {
+    AppError::Storage(error.to_string())
+}
+
+fn start_fault(error: impl Display) -> AppError {
+    AppError::Start(error.to_string())
+}
+
+/// The running service.
+pub struct App {
+    config: Config,
+    journal: Journal,
+    clock: Arc<Clock>,
+    terms: Arc<Terms>,
+    evaluator: Evaluator,
+    broker: Option<Broker>,
+    intake: JoinHandle<Result<Leftovers, IntakeError>>,
+    stop_intake: CancellationToken,
+    sinks: Vec<RunningSink>,
+    stop_sinks: CancellationToken,
+    server: JoinHandle<usize>,
+    stop_server: CancellationToken,
+    address: SocketAddr,
+    mqtt_url: String,
+}
+
+impl App {
+    /// Opens the stores and starts every part. `render_metrics` gives the text of `/metrics`.
+    ///
+    /// # Errors
+    /// What cannot be put right by waiting: faulty terms, a store that cannot be used, an address that is taken. A
+    /// broker or an InfluxDB that is absent is no error.
+    pub async fn start(config: Config, render_metrics: RenderMetrics) -> Result<Self, AppError> {
+        let journal = Journal::open(JournalConfig {
+            path: config.data_dir.join("journal.db"),
+            retention: Some(Span::from_secs(config.journal.retention.as_secs().cast_signed())),
+            max_bytes: config.journal.max_bytes,
+            reject_quota_bytes: config.journal.reject_quota_bytes,
+        })
+        .map_err(storage)?;
+        let desk = Desk::open(&config.data_dir.join("desk.db")).map_err(storage)?;
+        let cursors = Cursors::open(&config.data_dir.join("sinks.db")).map_err(storage)?;
+
+        let terms = Arc::new(Terms::new());
+        let loaded = terms::load(&config, &journal.reader()).map_err(AppError::Config)?;
+        let head = *journal.head().borrow();
+        let last = journal.reader().entry(head).map_err(storage)?.map(|entry| entry.arrived);
+        let clock = Arc::new(Clock::start(last));
+        let mut bodies = vec![Body::Service(true), Body::Clock { offset_ns: clock.offset_ns() }];
+        bodies.extend(loaded.bodies.iter().cloned());
+        journal.append(clock.journal(), bodies).await.map_err(storage)?;
+        for words in &loaded.words {
+            tracing::info!("{words}");
+        }
+        terms.take(loaded);
+
+        let log = JournalLog { reader: journal.reader(), head: journal.head() };
+        let evaluator = start_evaluator(&config, &journal, &desk, &log, &clock)?;
+        let broker = if config.broker.enabled {
+            let listen = config.broker.listen;
+            Some(Broker::start(BrokerConfig { listen, allow_remote: false }).await.map_err(start_fault)?)
+        } else {
+            None
+        };
+        let mqtt = match &broker {
+            Some(broker) => {
+                let url = format!("mqtt://{}", broker.local_addr());
+                config::Mqtt { url: url.parse().map_err(start_fault)?, login: None, ca_file: None, ..config.mqtt.clone() }
+            }
+            None => config.mqtt.clone(),
+        };
+        let stop_intake = CancellationToken::new();
+        let (intake, intake_status) = start_intake(&config, &mqtt, &journal, &terms, &clock, &stop_intake)?;
+        let stop_sinks = CancellationToken::new();
+        let sinks = start_sinks(&config, &mqtt, &log, &desk, &cursors, &clock, &stop_sinks)?;
+
+        let answers = Answers {
+            reader: journal.reader(),
+            counts: journal.counts(),
+            journal_failed: journal.failed(),
+            desk,
+            evaluator: evaluator.status(),
+            inquiry: evaluator.inquiry(),
+            intake: intake_status,
+            sinks: sinks.iter().map(|sink| (sink.name, sink.status.clone())).collect(),
+            terms: Arc::clone(&terms),
+            clock: Arc::clone(&clock),
+            runtime: tokio::runtime::Handle::current(),
+        };
+        let http = HttpConfig {
+            listen: config.http.listen,
+            behind_proxy: config.http.behind_proxy,
+            host_names: config.http.host_names.clone(),
+            limits: crate::http::Limits::default(),
+        };
+        let server = Server::bind(http, Arc::new(answers), render_metrics).await.map_err(start_fault)?;
+        let address = server.address();
+        let stop_server = CancellationToken::new();
+        let server = tokio::spawn(server.serve(stop_server.clone()));
+        tracing::info!("listening on http://{address}");
+        let mqtt_url = mqtt.url.to_string();
+        Ok(Self {
+            config,
+            journal,
+            clock,
+            terms,
+            evaluator,
+            broker,
+            intake,
+            stop_intake,
+            sinks,
+            stop_sinks,
+            server,
+            stop_server,
+            address,
+            mqtt_url,
+        })
+    }
+
+    /// Where API and page are.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The broker that it takes readings from.
+    pub fn mqtt_url(&self) -> &str {
+        &self.mqtt_url
+    }
+
+    /// Runs until `stop`, reads agreement and devices again at each `reload`, then stops every part.
+    ///
+    /// # Errors
+    /// A store that failed. Nothing was acknowledged that is not stored.
+    pub async fn run(mut self, stop: CancellationToken, mut reload: mpsc::Receiver<()>) -> Result<(), AppError> {
+        let mut looks = tokio::time::interval(CLOCK_LOOK);
+        let mut retention = tokio::time::interval(RETENTION_LOOK);
+        let mut journal_failed = self.journal.failed();
+        let failure = loop {
+            tokio::select! {
+                () = stop.cancelled() => break None,
+                Some(()) = reload.recv() => self.reload().await,
+                _ = looks.tick() => {
+                    if let Some(offset_ns) = self.clock.look() {
+                        tracing::warn!(offset_s = offset_ns / 1_000_000_000, "the wall clock has stepped; journal time goes on");
+                        let _ = self.journal.append(self.clock.journal(), vec![Body::Clock { offset_ns }]).await;
+                    }
+                }
+                _ = retention.tick() => {
+                    let floor = self.evaluator.status().borrow().retention_floor;
+                    let _ = self.journal.retain(self.clock.journal(), floor).await;
+                }
+                Ok(failed) = journal_failed.wait_for(Option::is_some) => break failed.clone(),
+                failed = self.evaluator.failed() => break Some(failed),
+                ended = &mut self.intake => break Some(match ended {
+                    Ok(Err(error)) => error.to_string(),
+                    Ok(Ok(_)) => "the intake ended".to_owned(),
+                    Err(error) => format!("the intake ended: {error}"),
+                }),
+            }
+        };
+        let clean = self.stop(failure.is_some()).await;
+        match failure {
+            // The journal's own word is the cause where another part only noticed it.
+            Some(failure) => Err(AppError::Storage(journal_failed.borrow().clone().unwrap_or(failure))),
+            None => clean,
+        }
+    }
+
+    /// Reads agreement and registry again; a fault leaves the old ones in force.
+    async fn reload(&self) {
+        match terms::load(&self.config, &self.journal.reader()) {
+            Ok(loaded) => {
+                if !loaded.bodies.is_empty()
+                    && let Err(error) = self.journal.append(self.clock.journal(), loaded.bodies.clone()).await
+                {
+                    tracing::error!("reload: {error}");
+                    return;
+                }
+                for words in &loaded.words {
+                    tracing::info!("reload: {words}");
+                }
+                self.terms.take(loaded);
+            }
+            Err(faults) => {
+                for fault in &faults {
+                    tracing::error!("reload: {fault}");
+                }
+                tracing::error!("reload: {} faults; what was in force stays in force", faults.len());
+            }
+        }
+    }
+
+    async fn stop(self, failed: bool) -> Result<(), AppError> {
+        tracing::info!("stopping");
+        self.stop_intake.cancel();
+        if !self.intake.is_finished() {
+            in_time("intake", self.intake).await;
+        }
+        self.stop_server.cancel();
+        in_time("http", self.server).await;
+        self.stop_sinks.cancel();
+        for sink in self.sinks {
+            in_time(sink.name, sink.task).await;
+        }
+        let evaluator = self.evaluator;
+        in_time("evaluator", tokio::task::spawn_blocking(move || evaluator.stop())).await;
+        let mut result = Ok(());
+        if !failed {
+            let _ = self.journal.append(self.clock.journal(), vec![Body::Service(false)]).await;
+            result = self.journal.close().await.map_err(storage);
+        }
+        if let Some(broker) = self.broker
+            && !broker.stop().await
+        {
+            tracing::warn!("the embedded broker did not stop in time");
+        }
+        tracing::info!("stopped");
+        result
+    }
+}
+
+async fn in_time<T>(part: &str, task: JoinHandle<T>) {
+    if tokio::time::timeout(STOP_DEADLINE + Duration::from_secs(2), task).await.is_err() {
+        tracing::warn!(part, "did not stop in time and is left behind");
+    }
+}
+
+fn start_evaluator(
+    config: &Config,
+    journal: &Journal,
+    desk: &Desk,
+    log: &JournalLog,
+    clock: &Arc<Clock>,
+) -> Result<Evaluator, AppError> {
+    // Ticks come back through the log; nobody reads their receipts.
+    let (ticks, _) = journal.appender(1);
+    let now = Arc::clone(clock);
+    let ports = Ports {
+        log: Box::new(log.clone()),
+        store: Box::new(DeskStore { desk: desk.clone(), reader: journal.reader() }),
+        ticks: Box::new(JournalTicks(ticks)),
+        now: Box::new(move || now.journal()),
+    };
+    let mut evaluator = EvaluatorConfig::new(config.data_dir.join("snapshots"));
+    evaluator.snapshot_every = config.snapshot_every;
+    Evaluator::start(evaluator, ports).map_err(start_fault)
+}
+
+type IntakeTask = JoinHandle<Result<Leftovers, IntakeError>>;
+
+fn start_intake(
+    config: &Config,
+    mqtt: &config::Mqtt,
+    journal: &Journal,
+    terms: &Terms,
+    clock: &Arc<Clock>,
+    stop: &CancellationToken,
+) -> Result<(IntakeTask, watch::Receiver<IntakeStatus>), AppError> {
+    let mut wanted =
+        IntakeConfig::new(mqtt.url.clone(), mqtt.client_id.clone()).with_receive_maximum(mqtt.receive_maximum);
+    wanted.login = mqtt.login.as_ref().map(|login| crate::intake::Login {
+        username: login.username.clone(),
+        password_file: login.password_file.clone(),
+    });
+    wanted.ca_file.clone_from(&mqtt.ca_file);
+    wanted.topic_prefix.clone_from(&mqtt.topic_prefix);
+    wanted.keep_alive = mqtt.keep_alive;
+    wanted.session_expiry = mqtt.session_expiry;
+    wanted.stored_interval = mqtt.stored_interval;
+    wanted.horizon = config.intake.horizon;
+    wanted.rate_limit_per_s = config.intake.rate_limit_per_s;
+    wanted.rate_limit_burst = config.intake.rate_limit_burst;
+    wanted.stop_deadline = STOP_DEADLINE;
+    let intake = Intake::new(wanted).map_err(|error| AppError::Config(vec![error.to_string()]))?;
+    let (appender, receipts) = journal.appender(RECEIPTS);
+    let (status, watched) = watch::channel(IntakeStatus::default());
+    let clock = Arc::clone(clock);
+    let parts = crate::intake::Parts {
+        store: JournalStore(appender),
+        receipts,
+        ranges: JournalRanges(journal.reader()),
+        clock: Arc::new(move || crate::intake::Now { journal: clock.journal(), wall: clock.wall() }),
+        registry: terms.registry(),
+        stop: stop.clone(),
+        status,
+    };
+    Ok((tokio::spawn(intake.run(parts)), watched))
+}
+
+fn start_sinks(
+    config: &Config,
+    mqtt: &config::Mqtt,
+    log: &JournalLog,
+    desk: &Desk,
+    cursors: &Cursors,
+    clock: &Arc<Clock>,
+    stop: &CancellationToken,
+) -> Result<Vec<RunningSink>, AppError> {
+    let (readings, alerts) = sources(log, desk);
+    let clock = Arc::clone(clock);
+    let now: crate::sinks::Now = Arc::new(move || clock.journal());
+    let fault = |error: String| AppError::Config(vec![error]);
+    let mut session = IntakeConfig::new(mqtt.url.clone(), format!("{}-alerts", mqtt.client_id));
+    session.ca_file.clone_from(&mqtt.ca_file);
+    let login = match &mqtt.login {
+        None => None,
+        Some(login) => {
+            let password = std::fs::read_to_string(&login.password_file)
+                .map_err(|error| fault(format!("{}: cannot be read: {error}", login.password_file.display())))?;
+            Some((login.username.clone(), password.trim_end_matches(['\r', '\n']).to_owned()))
+        }
+    };
+    let tls = mqtt.url.scheme() == "mqtts";
+    let publisher = MqttConfig {
+        host: mqtt.url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned(),
+        port: mqtt.url.port().unwrap_or(if tls { 8883 } else { 1883 }),
+        transport: session.transport().map_err(|error| fault(error.to_string()))?,
+        client_id: session.client_id.clone(),
+        login,
+        topic_prefix: mqtt.topic_prefix.clone(),
+        keep_alive: mqtt.keep_alive,
+        viewer_delay: config.viewer_delay,
+        delays: Delays::default(),
+    };
+    let mut sinks = vec![start_mqtt(&publisher, Arc::clone(&alerts), cursors, &now, stop)];
+    if let Some(influxdb) = &config.influxdb {
+        let influx = InfluxConfig {
+            url: influxdb.url.clone(),
+            org: influxdb.org.clone(),
+            bucket: influxdb.bucket.clone(),
+            token_file: influxdb.token_file.clone(),
+            form: if influxdb.internal { Form::Internal } else { Form::Viewer },
+            viewer_delay: config.viewer_delay,
+            timeout: Duration::from_secs(30),
+            max_lag: None,
+            delays: Delays::default(),
+            generation: Generation::default(),
+        };
+        sinks.extend(start_influx(&influx, readings, alerts, cursors, &now, stop));
+    }
+    Ok(sinks)
+}

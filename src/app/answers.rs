@@ -1,0 +1,191 @@
+//! What the API is told: the parts as [`crate::http`] asks for them.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use truceline_core::alert::Alert;
+use truceline_core::engine::DeviceStatus;
+use truceline_core::log::Body;
+use uuid::Uuid;
+
+use super::clock::Clock;
+use super::terms::Terms;
+use crate::desk::{self, Desk};
+use crate::evaluator::{EvaluatorStatus, Inquiry, Phase};
+use crate::http::{
+    AgreementNow, AlertFilter, AlertState, Page, PartStatus, Queries, QueryError, ReadingFilter, ReadingRow,
+    RejectFilter, RejectRow, Stats,
+};
+use crate::intake::IntakeStatus;
+use crate::journal::{self, Counts, Reader};
+use crate::sinks::{SinkState, SinkStatus};
+
+/// Everything that answers are made of.
+pub(super) struct Answers {
+    pub(super) reader: Reader,
+    pub(super) counts: watch::Receiver<Counts>,
+    pub(super) journal_failed: watch::Receiver<Option<String>>,
+    pub(super) desk: Desk,
+    pub(super) evaluator: watch::Receiver<EvaluatorStatus>,
+    pub(super) inquiry: Inquiry,
+    pub(super) intake: watch::Receiver<IntakeStatus>,
+    pub(super) sinks: Vec<(&'static str, watch::Receiver<SinkStatus>)>,
+    pub(super) terms: Arc<Terms>,
+    pub(super) clock: Arc<Clock>,
+    pub(super) runtime: Handle,
+}
+
+fn failed(error: impl std::fmt::Display) -> QueryError {
+    QueryError::Failed(error.to_string())
+}
+
+/// Ends a page once its items have `max_bytes`.
+fn bounded<T>(mut items: Vec<T>, next: Option<u64>, max_bytes: usize, size: impl Fn(&T) -> (usize, u64)) -> Page<T> {
+    let mut bytes = 0;
+    for index in 0..items.len() {
+        let (length, offset) = size(&items[index]);
+        bytes += length;
+        if bytes >= max_bytes && index + 1 < items.len() {
+            items.truncate(index + 1);
+            return Page { items, next: Some(offset) };
+        }
+    }
+    Page { items, next }
+}
+
+impl Queries for Answers {
+    fn readings(&self, filter: &ReadingFilter) -> Result<Page<ReadingRow>, QueryError> {
+        let page = self
+            .reader
+            .readings(&journal::ReadingFilter {
+                device: filter.device.clone(),
+                station: filter.station.clone(),
+                kind: filter.kind.map(str::to_owned),
+                from: filter.from,
+                to: filter.to,
+                before: filter.before,
+                limit: filter.limit,
+            })
+            .map_err(failed)?;
+        let rows = page.items.into_iter().filter_map(|entry| match entry.body {
+            Body::Reading(reading) => {
+                Some(ReadingRow { offset: entry.offset, received_at: entry.arrived, entry: reading })
+            }
+            _ => None,
+        });
+        Ok(bounded(rows.collect(), page.next, filter.max_bytes, |row| (row.entry.bytes.len(), row.offset)))
+    }
+
+    fn rejects(&self, filter: &RejectFilter) -> Result<Page<RejectRow>, QueryError> {
+        let page = self
+            .reader
+            .rejects(&journal::RejectFilter {
+                reason: filter.reason,
+                device: filter.device.clone(),
+                before: filter.before,
+                limit: filter.limit,
+            })
+            .map_err(failed)?;
+        let rows = page.items.into_iter().filter_map(|entry| match entry.body {
+            Body::Reject(reject) => Some(RejectRow { offset: entry.offset, received_at: entry.arrived, entry: reject }),
+            _ => None,
+        });
+        Ok(bounded(rows.collect(), page.next, filter.max_bytes, |row| (row.entry.bytes.len(), row.offset)))
+    }
+
+    fn devices(&self) -> Result<Vec<DeviceStatus>, QueryError> {
+        self.runtime
+            .block_on(self.inquiry.devices())
+            .ok_or_else(|| QueryError::Unavailable("the evaluator is starting or has stopped".to_owned()))
+    }
+
+    fn alerts(&self, filter: &AlertFilter) -> Result<Page<Alert>, QueryError> {
+        let page = self
+            .desk
+            .alerts(&desk::AlertFilter {
+                state: filter.state.map(|state| match state {
+                    AlertState::Open => desk::AlertState::Open,
+                    AlertState::Ended => desk::AlertState::Ended,
+                }),
+                rule: filter.rule.as_ref().map(ToString::to_string),
+                severity: filter.severity,
+                from: filter.from,
+                to: filter.to,
+                cursor: filter.before,
+                limit: filter.limit,
+            })
+            .map_err(failed)?;
+        let wanted = |alert: &Alert| filter.category.is_none_or(|category| alert.category == category);
+        Ok(Page { items: page.items.into_iter().filter(wanted).collect(), next: page.next })
+    }
+
+    fn alert(&self, id: Uuid) -> Result<Option<Alert>, QueryError> {
+        self.desk.alert(id).map_err(failed)
+    }
+
+    fn alert_history(&self, id: Uuid, max: usize) -> Result<Vec<Alert>, QueryError> {
+        let rows = self.desk.history(id).map_err(failed)?;
+        let skip = rows.len().saturating_sub(max);
+        Ok(rows.into_iter().skip(skip).map(|row| row.alert).collect())
+    }
+
+    fn agreement(&self) -> Result<Option<AgreementNow>, QueryError> {
+        Ok(self.terms.agreement().map(|agreement| AgreementNow { agreement, now: self.clock.wall() }))
+    }
+
+    fn stats(&self) -> Result<Stats, QueryError> {
+        let counts = self.counts.borrow().clone();
+        let alerts = self.desk.counts().map_err(failed)?;
+        let influx: Vec<u64> = self
+            .sinks
+            .iter()
+            .filter(|(name, _)| name.starts_with("influxdb"))
+            .map(|(_, status)| status.borrow().lag_entries)
+            .collect();
+        Ok(Stats {
+            readings_stored: counts.stored,
+            readings_duplicates: counts.duplicates,
+            rejects: counts.rejects_total(),
+            rejects_by_reason: counts.rejects,
+            alerts_open: alerts.open,
+            alerts_total: alerts.total,
+            lag_evaluator: self.evaluator.borrow().lag_entries,
+            lag_influxdb: (!influx.is_empty()).then(|| influx.iter().sum()),
+        })
+    }
+
+    fn readiness(&self) -> Vec<PartStatus> {
+        let part = |name: &str, ready: bool, why: Option<String>| PartStatus { part: name.to_owned(), ready, why, since: None };
+        let mut parts = Vec::new();
+        let journal = self.journal_failed.borrow().clone();
+        parts.push(part("journal", journal.is_none(), journal));
+        let evaluator = self.evaluator.borrow().clone();
+        parts.push(match evaluator.phase {
+            Phase::AtHead => part("evaluator", true, None),
+            Phase::CatchingUp if evaluator.lag_seconds < 10.0 => part("evaluator", true, None),
+            Phase::CatchingUp => {
+                let why = format!("catching up: {} entries behind", evaluator.lag_entries);
+                part("evaluator", false, Some(why))
+            }
+            Phase::Starting => part("evaluator", false, Some("starting".to_owned())),
+            Phase::Stopped => part("evaluator", false, Some("stopped".to_owned())),
+            Phase::Failed(why) => part("evaluator", false, Some(why)),
+        });
+        let none = self.terms.agreement().is_none();
+        let why = none.then(|| "no agreement is configured: readings are stored and nothing is judged".to_owned());
+        parts.push(part("agreement", true, why));
+        let intake = self.intake.borrow().clone();
+        let why = if intake.connected { None } else { intake.last_error.or_else(|| Some("not connected yet".to_owned())) };
+        parts.push(PartStatus { since: intake.since, ..part("mqtt", intake.connected, why) });
+        for (name, status) in &self.sinks {
+            parts.push(match &status.borrow().state {
+                SinkState::CaughtUp | SinkState::CatchingUp => part(name, true, None),
+                SinkState::Starting => part(name, false, Some("nothing delivered yet".to_owned())),
+                SinkState::Unreachable(why) | SinkState::Refused(why) => part(name, false, Some(why.clone())),
+                SinkState::Stopped => part(name, false, Some("stopped".to_owned())),
+            });
+        }
+        parts
+    }
+}

@@ -1,0 +1,126 @@
+//! How the parts see one another: each part's own traits, on the other parts.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use truceline_core::engine::Output;
+use truceline_core::id::Id;
+use truceline_core::log::{Append, Body, Entry};
+use truceline_core::time::Time;
+use uuid::Uuid;
+
+use crate::desk::Desk;
+use crate::journal::{Appender, Reader};
+use crate::{evaluator, intake, sinks};
+
+/// Bytes of entries read at once: bounds memory where each is large.
+const READ_BYTES: usize = 32 << 20;
+
+/// The journal as intake's store.
+pub(super) struct JournalStore(pub(super) Appender);
+
+impl intake::Store for JournalStore {
+    async fn append(&self, append: Append) -> Result<(), intake::StoreClosed> {
+        self.0.append(append).await.map_err(|_| intake::StoreClosed)
+    }
+}
+
+/// The journal as the source of `stored`.
+pub(super) struct JournalRanges(pub(super) Reader);
+
+impl intake::StoredRanges for JournalRanges {
+    fn ranges(&self, device: &Id, boot: u32) -> Vec<(u64, u64)> {
+        self.0.ranges(device, boot).unwrap_or_else(|error| {
+            // Saying less than is stored only makes the device send again.
+            tracing::warn!("stored: {error}");
+            Vec::new()
+        })
+    }
+}
+
+/// The journal as a log to read.
+#[derive(Clone)]
+pub(super) struct JournalLog {
+    pub(super) reader: Reader,
+    pub(super) head: watch::Receiver<u64>,
+}
+
+impl evaluator::Log for JournalLog {
+    fn entries(&self, after: u64, max: usize) -> Result<Vec<Entry>, evaluator::PortError> {
+        Ok(self.reader.entries(after, max, READ_BYTES)?)
+    }
+
+    fn head(&self) -> watch::Receiver<u64> {
+        self.head.clone()
+    }
+}
+
+impl sinks::ReadingSource for JournalLog {
+    fn read(&self, after: u64, max: usize) -> Result<Vec<Entry>, sinks::SourceError> {
+        Ok(self.reader.entries(after, max, READ_BYTES)?)
+    }
+
+    fn head(&self) -> watch::Receiver<u64> {
+        self.head.clone()
+    }
+}
+
+/// The desk as the evaluator's alert store; it looks cited readings up in the journal.
+pub(super) struct DeskStore {
+    pub(super) desk: Desk,
+    pub(super) reader: Reader,
+}
+
+impl evaluator::AlertStore for DeskStore {
+    fn cursor(&self) -> Result<u64, evaluator::PortError> {
+        Ok(self.desk.cursor()?)
+    }
+
+    fn apply(&self, outputs: &[Output], through: u64) -> Result<(), evaluator::PortError> {
+        let find = |offset| match self.reader.entry(offset).ok()??.body {
+            Body::Reading(reading) => Some((reading.encoding, reading.bytes)),
+            _ => None,
+        };
+        Ok(self.desk.apply(outputs, through, &find)?)
+    }
+
+    fn end_unknown(&self, open_in_engine: &BTreeSet<Uuid>, at: Time) -> Result<(), evaluator::PortError> {
+        let ended = self.desk.end_unknown(open_in_engine, at)?;
+        if ended > 0 {
+            tracing::warn!(ended, "open alerts that the rebuilt engine does not know have ended");
+        }
+        Ok(())
+    }
+}
+
+/// Ticks into the journal. Their receipts are not waited for: the tick comes back through the log.
+pub(super) struct JournalTicks(pub(super) Appender);
+
+impl evaluator::Ticks for JournalTicks {
+    fn append_tick(&self, at: Time) -> Result<(), evaluator::PortError> {
+        Ok(self.0.append_blocking(Append { ticket: 0, arrived: at, bodies: vec![Body::Tick] })?)
+    }
+}
+
+/// The desk's log as a sink's source.
+pub(super) struct DeskLog(pub(super) Desk);
+
+impl sinks::AlertSource for DeskLog {
+    fn read(&self, after_seq: u64, max: usize) -> Result<Vec<sinks::AlertRow>, sinks::SourceError> {
+        let rows = self.0.log(after_seq, max)?;
+        Ok(rows
+            .into_iter()
+            .map(|row| sinks::AlertRow { seq: row.seq, written_at: row.written_at, alert: row.alert })
+            .collect())
+    }
+
+    fn head(&self) -> watch::Receiver<u64> {
+        self.0.head()
+    }
+}
+
+/// Both logs, for the sinks.
+pub(super) fn sources(log: &JournalLog, desk: &Desk) -> (Arc<dyn sinks::ReadingSource>, Arc<dyn sinks::AlertSource>) {
+    (Arc::new(log.clone()), Arc::new(DeskLog(desk.clone())))
+}
