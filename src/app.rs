@@ -124,7 +124,12 @@ impl App {
         let mqtt = match &broker {
             Some(broker) => {
                 let url = format!("mqtt://{}", broker.local_addr());
-                config::Mqtt { url: url.parse().map_err(start_fault)?, login: None, ca_file: None, ..config.mqtt.clone() }
+                config::Mqtt {
+                    url: url.parse().map_err(start_fault)?,
+                    login: None,
+                    ca_file: None,
+                    ..config.mqtt.clone()
+                }
             }
             None => config.mqtt.clone(),
         };

@@ -156,7 +156,12 @@ impl Queries for Answers {
     }
 
     fn readiness(&self) -> Vec<PartStatus> {
-        let part = |name: &str, ready: bool, why: Option<String>| PartStatus { part: name.to_owned(), ready, why, since: None };
+        let part = |name: &str, ready: bool, why: Option<String>| PartStatus {
+            part: name.to_owned(),
+            ready,
+            why,
+            since: None,
+        };
         let mut parts = Vec::new();
         let journal = self.journal_failed.borrow().clone();
         parts.push(part("journal", journal.is_none(), journal));
@@ -176,7 +181,8 @@ impl Queries for Answers {
         let why = none.then(|| "no agreement is configured: readings are stored and nothing is judged".to_owned());
         parts.push(part("agreement", true, why));
         let intake = self.intake.borrow().clone();
-        let why = if intake.connected { None } else { intake.last_error.or_else(|| Some("not connected yet".to_owned())) };
+        let why =
+            if intake.connected { None } else { intake.last_error.or_else(|| Some("not connected yet".to_owned())) };
         parts.push(PartStatus { since: intake.since, ..part("mqtt", intake.connected, why) });
         for (name, status) in &self.sinks {
             parts.push(match &status.borrow().state {

@@ -70,7 +70,9 @@ pub(super) fn load(config: &Config, reader: &Reader) -> Result<Loaded, Vec<Strin
                 loaded.bodies.push(Body::Agreement(document));
             }
         }
-        Ok(None) => loaded.words.push("no agreement is configured: readings are stored and nothing is judged".to_owned()),
+        Ok(None) => {
+            loaded.words.push("no agreement is configured: readings are stored and nothing is judged".to_owned());
+        }
         Err(found) => faults.extend(found),
     }
     match registry(config.devices_file.as_deref(), reader) {
@@ -81,7 +83,11 @@ pub(super) fn load(config: &Config, reader: &Reader) -> Result<Loaded, Vec<Strin
                 loaded.bodies.push(Body::Registry(document));
             }
         }
-        Ok(None) => loaded.words.push("no device registry is configured: every device is accepted, none is expected".to_owned()),
+        Ok(None) => {
+            loaded
+                .words
+                .push("no device registry is configured: every device is accepted, none is expected".to_owned());
+        }
         Err(found) => faults.extend(found),
     }
     if faults.is_empty() { Ok(loaded) } else { Err(faults) }

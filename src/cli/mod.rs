@@ -5,8 +5,12 @@
 
 pub mod agreement_dir;
 mod check;
+mod export;
 mod failure;
+mod progress;
+mod replay;
 mod run;
+mod telemetry;
 
 use std::process::ExitCode;
 
@@ -37,6 +41,10 @@ enum Command {
     Run(run::RunArgs),
     /// Say what is understood of a configuration, an agreement and a device registry, and all their faults
     Check(check::CheckArgs),
+    /// Judge recorded readings again: readings in, alerts out
+    Replay(replay::ReplayArgs),
+    /// Print what a service keeps
+    Export(export::ExportArgs),
 }
 
 /// Runs the program.
@@ -51,6 +59,8 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -155,6 +155,17 @@ impl IntakeConfig {
         Limits { messages: self.in_flight_messages, bytes: self.in_flight_bytes, acks: 1 << 20 }
     }
 
+    /// How the broker is reached: TCP, or TLS with the certificate authorities named.
+    ///
+    /// # Errors
+    /// The authorities cannot be read.
+    pub fn transport(&self) -> Result<Transport, IntakeConfigError> {
+        if self.url.scheme() != "mqtts" {
+            return Ok(Transport::tcp());
+        }
+        Ok(Transport::tls_with_config(tls::client(self.ca_file.as_deref())?.into()))
+    }
+
     /// Checks everything and reads the password and certificates.
     ///
     /// # Errors
@@ -208,7 +219,7 @@ impl IntakeConfig {
             options.set_credentials(login.username.clone(), password.trim_end_matches(['\r', '\n']));
         }
         if secure {
-            options.set_transport(Transport::tls_with_config(tls::client(self.ca_file.as_deref())?.into()));
+            options.set_transport(self.transport()?);
         }
         Ok(options)
     }

@@ -113,6 +113,14 @@ impl Reader {
         })
     }
 
+    /// The newest entry's offset; 0 if there is none.
+    pub fn head(&self) -> Result<u64, JournalError> {
+        self.with(|file| {
+            file.query_row("SELECT coalesce(max(offset), 0) FROM entry", [], |row| row.get::<_, i64>(0))
+                .map(i64::cast_unsigned)
+        })
+    }
+
     /// The entry at an offset.
     pub fn entry(&self, offset: u64) -> Result<Option<Entry>, JournalError> {
         self.with(|file| {

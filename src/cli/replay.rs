@@ -1,0 +1,266 @@
+//! `truceline replay`: readings in, alerts out, by the same engine and the same loop as live.
+
+use std::collections::{HashSet, VecDeque};
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use indicatif::ProgressBar;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use truceline_core::engine::Output;
+use truceline_core::id::Id;
+use truceline_core::log::{Body, Document, Entry, ReadingEntry};
+use truceline_core::registry::Registry;
+use truceline_core::time::Time;
+use truceline_core::wire::{Encoding, TimeBasis, decode_one};
+
+use super::{Failure, agreement_dir, progress};
+use crate::app::read_registry;
+use crate::evaluator;
+use crate::journal::Reader;
+
+/// Entries read from a journal at once.
+const READ_ENTRIES: usize = 4_000;
+const READ_BYTES: usize = 32 << 20;
+/// Longest line of input: a reading is at most 1 MiB.
+const MAX_LINE: usize = 2 << 20;
+
+/// Arguments of `replay`.
+#[derive(Args)]
+#[command(after_help = "\
+Input: JSON Lines of {\"received_at\": TIME, \"station\": ID, \"reading\": {...}}, or of bare readings;
+a bare one counts as received at its own time, or when the one before was, if that is later.
+Output: JSON Lines of {\"type\": \"alert\", ...}, every revision of every alert, in order; the same
+as `truceline export alerts --log` prints of a live run.
+
+  truceline replay --agreement config/agreements/example --devices config/devices/example.toml readings.jsonl
+  truceline replay --from-journal data/journal.db
+  truceline replay --from-journal data/journal.db --agreement what-if/")]
+pub(super) struct ReplayArgs {
+    /// Folder of the agreement to judge by; with --from-journal: in place of the journal's own
+    #[arg(long, value_name = "DIR", required_unless_present = "from_journal")]
+    agreement: Option<PathBuf>,
+    /// Device registry; with --from-journal: in place of the journal's own
+    #[arg(long, value_name = "FILE")]
+    devices: Option<PathBuf>,
+    /// Replay a service's journal, which may be running
+    #[arg(long, value_name = "FILE", conflicts_with = "input")]
+    from_journal: Option<PathBuf>,
+    /// JSON Lines of readings; - is standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    input: String,
+}
+
+/// Replays and prints.
+pub(super) fn run(arguments: &ReplayArgs) -> Result<(), Failure> {
+    let agreement = match &arguments.agreement {
+        Some(dir) => Some(agreement_dir::load_agreement(dir).map_err(Failure::config)?.0.document()),
+        None => None,
+    };
+    let registry = match &arguments.devices {
+        Some(file) => Some(read_registry(file).map_err(Failure::config)?),
+        None => None,
+    };
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut print = |output: &Output| print_alert(&mut out, output);
+    if let Some(file) = &arguments.from_journal {
+        let entries = journal(file, agreement, registry.map(|(text, _)| Document::new(text)))?;
+        evaluator::replay(entries, &mut print)?;
+    } else {
+        let (bar, input) = open(&arguments.input)?;
+        evaluator::replay(Lines::new(bar.wrap_read(input), agreement, registry), &mut print)?;
+        bar.finish_and_clear();
+    }
+    out.flush().map_err(|error| write_fault(&error))
+}
+
+fn write_fault(error: &std::io::Error) -> Failure {
+    Failure::from(anyhow::anyhow!("cannot write the output: {error}"))
+}
+
+/// One line of the alert log; `truceline export alerts --log` prints the same.
+pub(super) fn print_alert(out: &mut dyn Write, output: &Output) -> Result<(), Failure> {
+    #[derive(serde::Serialize)]
+    struct Line<'a> {
+        #[serde(rename = "type")]
+        sort: &'static str,
+        offset: u64,
+        n: u32,
+        #[serde(flatten)]
+        alert: &'a truceline_core::alert::Alert,
+    }
+    let line = Line { sort: "alert", offset: output.offset, n: output.n, alert: &output.alert };
+    serde_json::to_writer(&mut *out, &line).map_err(|error| write_fault(&error.into()))?;
+    out.write_all(b"\n").map_err(|error| write_fault(&error))
+}
+
+/// A journal's entries, its terms replaced where others are given.
+fn journal(
+    file: &Path,
+    agreement: Option<Document>,
+    registry: Option<Document>,
+) -> Result<impl Iterator<Item = Result<Entry, Failure>>, Failure> {
+    let storage = |error: crate::journal::JournalError| Failure::storage(&error.into());
+    let reader = Reader::open(file).map_err(storage)?;
+    let newest = reader.head().map_err(storage)?;
+    let bar = progress::bar(newest, "entries");
+    let (other_agreement, other_registry) = (agreement.is_some(), registry.is_some());
+    let first = reader.entries(0, 1, 1).map_err(storage)?.first().map_or(Time::default(), |entry| entry.arrived);
+    let given = [agreement.map(Body::Agreement), registry.map(Body::Registry)];
+    let given: Vec<_> = given.into_iter().flatten().map(|body| Ok(Entry { offset: 0, arrived: first, body })).collect();
+    let mut batch = Vec::new().into_iter();
+    let mut after = 0;
+    let kept = std::iter::from_fn(move || {
+        loop {
+            if let Some(entry) = batch.next() {
+                let entry: Entry = entry;
+                after = entry.offset;
+                if after > newest {
+                    bar.finish_and_clear();
+                    return None;
+                }
+                bar.set_position(after);
+                return Some(Ok(entry));
+            }
+            match reader.entries(after, READ_ENTRIES, READ_BYTES) {
+                Ok(entries) if entries.is_empty() => {
+                    bar.finish_and_clear();
+                    return None;
+                }
+                Ok(entries) => batch = entries.into_iter(),
+                Err(error) => return Some(Err(storage(error))),
+            }
+        }
+    });
+    let kept = kept.filter(move |entry: &Result<Entry, Failure>| match entry {
+        Ok(entry) => match entry.body {
+            Body::Agreement(_) => !other_agreement,
+            Body::Registry(_) => !other_registry,
+            _ => true,
+        },
+        Err(_) => true,
+    });
+    Ok(given.into_iter().chain(kept))
+}
+
+/// The input with a progress bar as long as it is, if that is known.
+fn open(name: &str) -> Result<(ProgressBar, Box<dyn Read>), Failure> {
+    if name == "-" {
+        return Ok((ProgressBar::hidden(), Box::new(std::io::stdin())));
+    }
+    let fault = |error: std::io::Error| Failure::data(format!("{name}: cannot be read: {error}"));
+    let file = File::open(name).map_err(fault)?;
+    let length = file.metadata().map_err(fault)?.len();
+    Ok((progress::bytes(length), Box::new(file)))
+}
+
+/// Entries from JSON Lines, the terms first.
+struct Lines<R> {
+    input: BufReader<R>,
+    terms: Vec<Body>,
+    registry: Registry,
+    offset: u64,
+    line: u64,
+    received_at: Option<Time>,
+    seen: HashSet<(Id, u32, u64)>,
+    waiting: VecDeque<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Wrapped<'a> {
+    received_at: Option<Time>,
+    station: Option<Id>,
+    #[serde(borrow)]
+    reading: Option<&'a RawValue>,
+}
+
+impl<R: Read> Lines<R> {
+    fn new(input: R, agreement: Option<Document>, registry: Option<(String, Registry)>) -> Self {
+        let (text, registry) = registry.unwrap_or_default();
+        let terms = [agreement.map(Body::Agreement), (!text.is_empty()).then(|| Body::Registry(Document::new(text)))];
+        Self {
+            input: BufReader::new(input),
+            terms: terms.into_iter().flatten().collect(),
+            registry,
+            offset: 0,
+            line: 0,
+            received_at: None,
+            seen: HashSet::new(),
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// Puts the entry of a line into the queue; none for a reading that came before.
+    fn take(&mut self, line: &str) -> Result<(), Failure> {
+        let number = self.line;
+        let fault = |what: &dyn std::fmt::Display| Failure::data(format!("line {number}: {what}"));
+        let wrapped: Wrapped<'_> = serde_json::from_str(line).map_err(|error| fault(&error))?;
+        let text = wrapped.reading.map_or(line, RawValue::get);
+        let reading = decode_one(Encoding::Json, text.as_bytes()).map_err(|error| fault(&error))?;
+        let arrived = wrapped.received_at.unwrap_or(reading.time);
+        let arrived = self.received_at.map_or(arrived, |before| before.max(arrived));
+        let registered = self.registry.devices.get(&reading.device);
+        let incarnation = registered.map_or(0, |device| device.incarnation);
+        let station = wrapped.station.or_else(|| registered.map(|device| device.station.clone()));
+        let Some(station) = station else {
+            let what =
+                format!("device '{}' has no station; write \"station\", or register it with --devices", reading.device);
+            return Err(fault(&what));
+        };
+        if !self.seen.insert((reading.device.clone(), reading.boot, reading.seq)) {
+            return Ok(());
+        }
+        self.received_at = Some(arrived);
+        // The terms come into force as the first reading arrives.
+        for body in std::mem::take(&mut self.terms) {
+            let entry = self.next_entry(arrived, body);
+            self.waiting.push_back(entry);
+        }
+        let reading = Body::Reading(ReadingEntry {
+            station,
+            incarnation,
+            device: reading.device,
+            boot: reading.boot,
+            seq: reading.seq,
+            time: reading.time,
+            time_basis: TimeBasis::Reported,
+            encoding: Encoding::Json,
+            bytes: text.as_bytes().to_vec(),
+        });
+        let entry = self.next_entry(arrived, reading);
+        self.waiting.push_back(entry);
+        Ok(())
+    }
+
+    fn next_entry(&mut self, arrived: Time, body: Body) -> Entry {
+        self.offset += 1;
+        Entry { offset: self.offset, arrived, body }
+    }
+}
+
+impl<R: Read> Iterator for Lines<R> {
+    type Item = Result<Entry, Failure>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut line = String::new();
+        while self.waiting.is_empty() {
+            self.line += 1;
+            line.clear();
+            let fault = |what: String| Some(Err(Failure::data(format!("line {}: {what}", self.line))));
+            match (&mut self.input).take(MAX_LINE as u64).read_line(&mut line) {
+                Ok(0) => return None,
+                Ok(MAX_LINE) => return fault(format!("longer than {MAX_LINE} bytes")),
+                Ok(_) => {}
+                Err(error) => return fault(error.to_string()),
+            }
+            if !line.trim().is_empty()
+                && let Err(failure) = self.take(line.trim())
+            {
+                return Some(Err(failure));
+            }
+        }
+        self.waiting.pop_front().map(Ok)
+    }
+}
