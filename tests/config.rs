@@ -1,4 +1,5 @@
 //! The configuration: defaults, file, environment, and faults that say what to do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreadable_literal)]
 
 use std::fs;
 

@@ -1,4 +1,5 @@
 //! The rules of the house, held by a test. ARCHITECTURE.md gives their reasons.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreadable_literal)]
 
 use std::collections::BTreeSet;
 use std::fs;

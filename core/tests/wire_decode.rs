@@ -1,4 +1,5 @@
 //! The decoder: what a device may send, and that nothing it sends can hurt.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreadable_literal)]
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

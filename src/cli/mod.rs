@@ -5,6 +5,7 @@
 
 pub mod agreement_dir;
 mod check;
+mod demo;
 mod export;
 mod failure;
 mod progress;
@@ -39,6 +40,8 @@ Exit codes: 0 done, 1 failed, 64 wrong use, 65 wrong input data, 74 storage fail
 enum Command {
     /// Run the service until SIGINT or SIGTERM; SIGHUP reads agreement and devices again
     Run(run::RunArgs),
+    /// See it work: embedded broker, simulated devices, a page to open
+    Demo(demo::DemoArgs),
     /// Say what is understood of a configuration, an agreement and a device registry, and all their faults
     Check(check::CheckArgs),
     /// Judge recorded readings again: readings in, alerts out
@@ -58,6 +61,7 @@ pub fn main() -> ExitCode {
     };
     let result = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),

@@ -230,13 +230,11 @@ impl Check<'_> {
 
     fn address(&mut self, key: &str) -> Option<SocketAddr> {
         let text = self.text(key);
-        match text.replacen("localhost:", "127.0.0.1:", 1).parse() {
-            Ok(address) => Some(address),
-            Err(_) => {
-                self.add(key, &format!("'{text}' is no address; write it as 127.0.0.1:8080"));
-                None
-            }
+        let address = text.replacen("localhost:", "127.0.0.1:", 1).parse().ok();
+        if address.is_none() {
+            self.add(key, &format!("'{text}' is no address; write it as 127.0.0.1:8080"));
         }
+        address
     }
 
     fn url(&mut self, key: &str, schemes: &[&str]) -> Option<Url> {

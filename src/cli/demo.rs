@@ -1,0 +1,145 @@
+//! `truceline demo`: the whole of it, with a simulated scenario, and nothing to set up.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use firmware_sim::{PlayOptions, Scenario, play};
+use tokio_util::sync::CancellationToken;
+
+use super::run::{runtime, signals};
+use super::{Failure, telemetry};
+use crate::app::App;
+use crate::config;
+
+/// The example agreement, registry and scenario, so that the demo needs nothing but the program.
+const FILES: [(&str, &str); 7] = [
+    ("agreement/agreement.toml", include_str!("../../config/agreements/example/agreement.toml")),
+    ("agreement/line.geojson", include_str!("../../config/agreements/example/line.geojson")),
+    ("agreement/petrivske.geojson", include_str!("../../config/agreements/example/petrivske.geojson")),
+    (
+        "agreement/stanytsia-luhanska.geojson",
+        include_str!("../../config/agreements/example/stanytsia-luhanska.geojson"),
+    ),
+    ("agreement/zolote.geojson", include_str!("../../config/agreements/example/zolote.geojson")),
+    ("devices.toml", include_str!("../../config/devices/example.toml")),
+    ("scenario.toml", include_str!("../../config/scenarios/demo.toml")),
+];
+
+/// Arguments of `demo`.
+#[derive(Args)]
+pub(super) struct DemoArgs {
+    /// Where the page listens; a free port is taken if it is in use
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Where the embedded broker listens; a free port is taken if it is in use
+    #[arg(long, default_value = "127.0.0.1:1883", value_name = "ADDRESS")]
+    broker: SocketAddr,
+    /// Scenario seconds in one second
+    #[arg(long, default_value_t = 2.0)]
+    speed: f64,
+    /// The same seed gives the same readings
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Keep the data here; without it a folder for this run is made, and removed at the end
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+/// Runs until it is told to stop.
+pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
+    if !(0.1..=100.0).contains(&arguments.speed) {
+        return Err(Failure::usage(format!("--speed {}: use 0.1 to 100", arguments.speed)));
+    }
+    let folder = Folder::make(arguments.data_dir.as_deref())?;
+    let config = configuration(arguments, folder.path())?;
+    let scenario = Scenario::load(&folder.path().join("scenario.toml")).map_err(|faults| Failure::config(faults.0))?;
+    telemetry::log(&config.log);
+    runtime()?.block_on(async {
+        let (stop, reload) = signals()?;
+        let app = App::start(config, telemetry::metrics()?).await?;
+        let page = app.address();
+        println!("Truceline's demo is running: open http://{page}/");
+        println!("Devices publish to {}; everything in it is simulated, the line is illustrative.", app.mqtt_url());
+        println!("Data is in {}. Ctrl-C ends it.", folder.path().display());
+        let mut options =
+            PlayOptions::new(app.mqtt_url().parse().map_err(|error| anyhow::anyhow!("the broker's address: {error}"))?);
+        options.speed = arguments.speed;
+        options.seed = arguments.seed;
+        options.wait = std::time::Duration::from_secs(1);
+        let player = tokio::spawn(repeat(scenario, options, stop.clone()));
+        let ended = app.run(stop, reload).await;
+        player.abort();
+        Ok(ended?)
+    })
+}
+
+/// Plays the scenario again and again, so that devices do not fall silent when it ends.
+async fn repeat(scenario: Scenario, mut options: PlayOptions, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            summary = play(&scenario, &options) => tracing::info!(made = summary.counts.made, "the scenario begins again"),
+        }
+        options.seed = options.seed.wrapping_add(1);
+    }
+}
+
+fn configuration(arguments: &DemoArgs, folder: &Path) -> Result<config::Config, Failure> {
+    let set = |key: &str, value: String| (format!("TRUCELINE__{key}"), value);
+    let within = |name: &str| folder.join(name).display().to_string();
+    let environment = [
+        set("DATA_DIR", within("data")),
+        set("BROKER__ENABLED", "true".to_owned()),
+        set("BROKER__LISTEN", free(arguments.broker)?.to_string()),
+        set("HTTP__LISTEN", free(arguments.listen)?.to_string()),
+        set("AGREEMENT__DIR", within("agreement")),
+        set("DEVICES__FILE", within("devices.toml")),
+        set("LOG__LEVEL", "warn".to_owned()),
+    ];
+    config::load(None, environment).map_err(Failure::config)
+}
+
+/// The address, or one with a free port where it is taken.
+fn free(address: SocketAddr) -> Result<SocketAddr, Failure> {
+    if TcpListener::bind(address).is_ok() {
+        return Ok(address);
+    }
+    let fault = |error| Failure::from(anyhow::anyhow!("{address}: cannot listen there: {error}"));
+    TcpListener::bind(SocketAddr::new(address.ip(), 0)).and_then(|listener| listener.local_addr()).map_err(fault)
+}
+
+/// The demo's folder; removed at the end if it was made for this run.
+struct Folder {
+    path: PathBuf,
+    passing: bool,
+}
+
+impl Folder {
+    fn make(wanted: Option<&Path>) -> Result<Self, Failure> {
+        let (path, passing) = match wanted {
+            Some(path) => (path.to_path_buf(), false),
+            None => (std::env::temp_dir().join(format!("truceline-demo-{}", std::process::id())), true),
+        };
+        let folder = Self { path, passing };
+        for (name, text) in FILES {
+            let file = folder.path.join(name);
+            let written =
+                file.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&file, text));
+            written.map_err(|error| Failure::storage(&anyhow::anyhow!("{}: {error}", file.display())))?;
+        }
+        Ok(folder)
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.passing {
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
