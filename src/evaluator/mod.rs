@@ -119,13 +119,17 @@ impl Evaluator {
     /// Returns once the evaluator has ended by itself, which only a fault makes it do; its message.
     pub async fn failed(&self) -> String {
         let mut status = self.status.clone();
-        match status.wait_for(|status| matches!(status.phase, Phase::Failed(_))).await {
-            Ok(status) => match &status.phase {
-                Phase::Failed(message) => message.clone(),
-                _ => String::new(),
-            },
-            // Ended without a fault: nothing to report, ever.
-            Err(_) => std::future::pending().await,
+        loop {
+            let phase = status.borrow_and_update().phase.clone();
+            match phase {
+                Phase::Failed(message) => return message,
+                // Nothing to report, ever.
+                Phase::Stopped => return std::future::pending().await,
+                _ => {}
+            }
+            if status.changed().await.is_err() && !matches!(status.borrow().phase, Phase::Failed(_) | Phase::Stopped) {
+                return EvaluatorError::Panicked.to_string();
+            }
         }
     }
 

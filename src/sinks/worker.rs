@@ -46,7 +46,7 @@ pub(super) struct Pace {
     pub(super) batch: usize,
     /// Rows leave no earlier than this after they were written.
     pub(super) hold: Span,
-    /// After a delivery that was not full: time for more to gather.
+    /// After a delivery that left nothing due: time for more to gather.
     pub(super) linger: Duration,
     /// Rows further behind the head than this are skipped and recorded as a gap.
     pub(super) max_lag: Option<u64>,
@@ -144,7 +144,6 @@ impl<F: Feed, D: Delivery<F::Row>> Running<F, D> {
         let Some(first) = rows.first() else {
             return Err(Setback::Unreachable(format!("the log ends at {end}, yet gives nothing after {position}")));
         };
-        let full = rows.len() >= batch;
         let (first_position, written_at) = (F::position(first), F::written_at(first));
         // What is missing further on begins the next round.
         let unbroken = rows.iter().zip(first_position..).take_while(|(row, at)| F::position(row) == *at).count();
@@ -152,15 +151,17 @@ impl<F: Feed, D: Delivery<F::Row>> Running<F, D> {
         let gap = (first_position > position + 1).then(|| Gap { first: position + 1, last: first_position - 1 });
         self.wait_until_due(written_at).await;
         let due = (self.worker.now)() - self.worker.pace.hold;
+        let read = rows.len();
         rows.truncate(rows.partition_point(|row| F::written_at(row) <= due).max(1));
         let last = rows.last().map_or(position, F::position);
+        let more_is_due = rows.len() == read && last < end;
         let count = rows.len() as u64;
         let delivered = self.worker.delivery.deliver(Arc::new(rows)).await?;
         let sink = self.worker.place.sink;
         metrics::counter!("truceline_sink_sent_total", "sink" => sink).increment(delivered.sent);
         tracing::debug!(sink, rows = count, sent = delivered.sent, through = last, "delivered");
         self.advance(Step { position: last, dead_letters: delivered.dead_letters, gap }).await?;
-        if !full {
+        if !more_is_due {
             tokio::time::sleep(self.worker.pace.linger).await;
         }
         Ok(last)

@@ -14,6 +14,9 @@ use crate::evaluator::Machine;
 /// Quiet time after which an alert ends.
 pub const QUIET: Span = Span::from_secs(10);
 
+/// The subject that a flawed machine cannot bear.
+pub const FATAL: i64 = -1;
+
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Toy {
     version: u32,
@@ -58,6 +61,7 @@ impl Machine for Toy {
         self.n = 0;
         self.fire(entry.arrived);
         let Body::Clock { offset_ns: subject } = entry.body else { return };
+        assert_ne!(subject, FATAL, "a flaw of the machine");
         let alert = if let Some(mut alert) = self.open.remove(&subject) {
             alert.revision += 1;
             alert.last = entry.arrived;

@@ -179,6 +179,17 @@ async fn a_store_that_fails_ends_it_with_a_message_that_says_what_and_where() {
     assert_eq!(message, "the alerts of entries up to offset 1 could not be stored: the disk is full");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_panics_is_told_as_a_failure_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new();
+    world.see(1, super::machine::FATAL);
+    let evaluator = world.start(config(folder.path(), 1));
+    let message = evaluator.failed().await;
+    assert!(message.contains("fault in the program"), "{message}");
+    assert!(matches!(evaluator.stop(), Err(EvaluatorError::Panicked)));
+}
+
 #[test]
 fn a_store_that_is_ahead_of_the_log_is_of_another_backup() {
     let folder = tempfile::tempdir().unwrap();
