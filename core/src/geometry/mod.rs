@@ -5,14 +5,23 @@
 //! true north. A line has a direction: side A is to the left of travel.
 
 mod area;
+mod box_tree;
+mod crossing;
+mod geodesy;
 mod geojson;
 mod line_index;
+mod piece;
 mod probability;
+mod quadrature;
+mod rings;
+mod sector;
 
 pub use area::Area;
+pub use geodesy::{bearing_deg, destination, distance_m};
 pub use geojson::{Shape, ShapeFault, parse_geojson};
 pub use line_index::{LineFix, LineIndex};
 pub use probability::{probability_in_area, probability_side_a, probability_within};
+pub use sector::{Sector, probability_sector_in_area, probability_sector_side_a, probability_sector_within};
 
 use serde::{Deserialize, Serialize};
 
