@@ -43,7 +43,7 @@ const SMALL: &str = "id = \"small\"\nname = \"<Small> & 'odd'\"\n[[line]]\nid = 
 fn the_examples_are_understood_and_said_in_words() {
     let output = check(&["--agreement", "config/agreements/example", "--devices", "config/devices/example.toml"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let said = stdout(&output);
+    let said = stdout(&output).split_whitespace().collect::<Vec<_>>().join(" ");
     for wanted in [
         "Agreement 'example'",
         "not authoritative",

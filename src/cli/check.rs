@@ -83,6 +83,9 @@ pub fn run(arguments: &CheckArgs) -> Result<(), Failure> {
         None
     };
     let dir = arguments.agreement.clone().or_else(|| config.as_ref()?.agreement_dir.clone());
+    if arguments.map.is_some() && dir.is_none() && faults.is_empty() {
+        return Err(Failure::usage("--map draws an agreement; name one with --agreement DIR"));
+    }
     let file = arguments.devices.clone().or_else(|| config.as_ref()?.devices_file.clone());
     let agreement = dir.and_then(|dir| kept(read_agreement(&dir), &mut faults));
     let registry = file.and_then(|file| kept(read_registry(&file), &mut faults));
@@ -97,10 +100,7 @@ pub fn run(arguments: &CheckArgs) -> Result<(), Failure> {
         Format::Table => report.to_string(),
         Format::Json => json(&report),
     })?;
-    let Some(path) = &arguments.map else { return Ok(()) };
-    let Some(agreement) = &agreement else {
-        return Err(Failure::usage("--map draws an agreement; name one with --agreement DIR"));
-    };
+    let (Some(path), Some(agreement)) = (&arguments.map, &agreement) else { return Ok(()) };
     let svg = map::draw(agreement, registry.as_ref(), arguments.at);
     let is_page = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("html"));
     let text = if is_page { map::page(&agreement.name, &svg) } else { svg };

@@ -21,6 +21,10 @@ use super::words;
 
 /// Colours that the colour-blind can tell apart (Okabe and Ito 2008), without black and yellow.
 const COLOURS: [&str; 6] = ["#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"];
+/// More stations, or zones, than this get no labels: they would hide the map.
+const MOST_LABELS: usize = 200;
+/// More zones than this are not listed beside the map.
+const MOST_ENTRIES: usize = 30;
 const PANEL: f64 = 290.0;
 const STYLE: &str = "text{font-family:'DejaVu Sans','Segoe UI',Helvetica,Arial,sans-serif;fill:#222}\
  .halo{paint-order:stroke;stroke:#fff;stroke-width:3px;stroke-linejoin:round}\
@@ -35,10 +39,33 @@ pub(super) fn draw(agreement: &Agreement, registry: Option<&Registry>, at: Optio
     let stations = stations(registry);
     let note = wrap(agreement.note.trim(), 120);
     let (positions, margin_m) = extent(&lines, &zones, &stations);
-    let frame = Frame::new(&positions, margin_m, (16.0, 52.0), (840.0, 760.0));
+    let title = wrap(&agreement.name, 100);
+    let frame = Frame::new(&positions, margin_m, (16.0, 30.0 + 22.0 * title.len() as f64), (840.0, 760.0));
     let (left, top, width, height) = frame.area;
     let panel = left + width + 20.0;
-    let sheet = (panel + PANEL, top + height + 34.0 + 15.0 * note.len() as f64);
+    let mut body = String::new();
+    graticule(&mut body, &frame);
+    let mut labels = Labels::new(frame.area);
+    body.push_str("<g clip-path=\"url(#box)\">\n");
+    let colours = draw_zones(&mut body, &mut labels, &frame, &zones, &lines);
+    for (number, line) in lines.iter().enumerate() {
+        draw_line(&mut body, &mut labels, &frame, line, number == 0);
+    }
+    draw_stations(&mut body, &mut labels, &frame, &stations);
+    if zones.len() <= MOST_LABELS {
+        for zone in &zones {
+            label_zone(&mut labels, &frame, zone);
+        }
+    }
+    if let Some(line) = lines.first() {
+        name_sides(&mut labels, &frame, line);
+    }
+    body.push_str("</g>\n");
+    body.push_str(&labels.into_svg());
+    scale_bar(&mut body, &frame);
+    let listed = legend(&mut body, (panel, top), &lines, &colours, &stations);
+    let below = top + height + 34.0 + 15.0 * note.len() as f64;
+    let sheet = (panel + PANEL, below.max(listed));
 
     let mut svg = String::new();
     let _ = write!(
@@ -47,7 +74,6 @@ pub(super) fn draw(agreement: &Agreement, registry: Option<&Registry>, at: Optio
 <title>{title}</title>
 <style>{STYLE}</style>
 <rect width="100%" height="100%" fill="#fff"/>
-<text x="{left}" y="32" font-size="17" font-weight="bold">{title}</text>
 <clipPath id="box"><rect x="{left:.1}" y="{top:.1}" width="{width:.1}" height="{height:.1}"/></clipPath>
 <rect x="{left:.1}" y="{top:.1}" width="{width:.1}" height="{height:.1}" fill="#f7f8f8" stroke="#99a"/>
 "##,
@@ -57,21 +83,11 @@ pub(super) fn draw(agreement: &Agreement, registry: Option<&Registry>, at: Optio
         sheet.1,
         title = escaped(&agreement.name)
     );
-    graticule(&mut svg, &frame);
-    let mut labels = Labels::new(frame.area);
-    svg.push_str("<g clip-path=\"url(#box)\">\n");
-    let colours = draw_zones(&mut svg, &mut labels, &frame, &zones, &lines);
-    for (number, line) in lines.iter().enumerate() {
-        draw_line(&mut svg, &mut labels, &frame, line, number == 0);
+    for (number, line) in title.iter().enumerate() {
+        let y = 32.0 + 22.0 * number as f64;
+        let _ = writeln!(svg, r#"<text x="{left}" y="{y}" font-size="17" font-weight="bold">{}</text>"#, escaped(line));
     }
-    draw_stations(&mut svg, &mut labels, &frame, &stations);
-    for zone in &zones {
-        label_zone(&mut labels, &frame, zone);
-    }
-    svg.push_str("</g>\n");
-    svg.push_str(&labels.into_svg());
-    legend(&mut svg, (panel, top), &lines, &colours, &stations);
-    scale_bar(&mut svg, &frame);
+    svg.push_str(&body);
     for (number, line) in note.iter().enumerate() {
         let y = top + height + 26.0 + 15.0 * number as f64;
         let _ = writeln!(svg, r#"<text class="small" x="{left}" y="{y:.1}" font-size="12">{}</text>"#, escaped(line));
@@ -152,11 +168,15 @@ fn graticule(svg: &mut String, frame: &Frame) {
     let (left, top, width, height) = frame.area;
     let (lons, lats) = frame.graticule();
     let degrees = |value: f64, positive: char, negative: char| {
-        let letter = if value < 0.0 { negative } else { positive };
+        let letter = match value.abs() {
+            0.0 | 180.0 => String::new(),
+            _ if value < 0.0 => negative.to_string(),
+            _ => positive.to_string(),
+        };
         let digits = format!("{:.4}", value.abs());
         format!("{}°{letter}", digits.trim_end_matches('0').trim_end_matches('.'))
     };
-    for (lon, x) in lons {
+    for (lon, x) in lons.into_iter().filter(|(_, x)| *x < left + width - 40.0) {
         let _ = writeln!(
             svg,
             r#"<line class="grid" x1="{x:.1}" x2="{x:.1}" y1="{top:.1}" y2="{:.1}"/><text class="small" x="{:.1}" y="{:.1}" font-size="10">{}</text>"#,
@@ -220,9 +240,24 @@ fn draw_zones(
                     format!("{}: within {} of line {line}{sides}", zone.id, words::metres(*distance_m)),
                 ));
                 let Some(line) = lines.iter().find(|other| other.id == *line) else { continue };
-                let parts: Vec<Vec<Point>> = line.index.parts().iter().map(|part| points(frame, part)).collect();
-                let strip = strip::path(&parts, frame.pixels(*distance_m), *side);
-                let _ = writeln!(svg, r#"<path d="{strip}" fill="{colour}" fill-opacity=".16" fill-rule="nonzero"/>"#);
+                // One group, so that parts which overlap do not darken one another.
+                let _ = writeln!(svg, r#"<g fill="{colour}" opacity=".16">"#);
+                for (number, part) in line.index.parts().iter().enumerate() {
+                    let part = points(frame, part);
+                    let strip = strip::path(&part, frame.pixels(*distance_m));
+                    let clip = format!("{}-{number}", zone.id);
+                    let clipped = match side {
+                        Some(side) => {
+                            let (left, top, width, height) = frame.area;
+                            let half = strip::half(&part, *side, (left + width / 2.0, top + height / 2.0), 4_000.0);
+                            let _ = writeln!(svg, r#"<clipPath id="{clip}"><path d="{half}"/></clipPath>"#);
+                            format!(r#" clip-path="url(#{clip})""#)
+                        }
+                        None => String::new(),
+                    };
+                    let _ = writeln!(svg, r#"<path d="{strip}"{clipped}/>"#);
+                }
+                svg.push_str("</g>\n");
             }
         }
     }
@@ -244,26 +279,42 @@ fn draw_line(svg: &mut String, labels: &mut Labels, frame: &Frame, line: &Line, 
         }
     }
     let longest = line.index.parts().iter().max_by_key(|part| part.len());
-    let Some(((x, y), angle)) = longest.and_then(|part| along(&points(frame, part), 0.38)) else { return };
-    // Left of travel: with y downward, the heading turned back by a quarter.
-    let (sin, cos) = (angle - 90.0).to_radians().sin_cos();
-    for (name, letter, turn) in [(&line.side_names[0], 'a', 1.0), (&line.side_names[1], 'b', -1.0)] {
-        let place = (x + 64.0 * turn * cos, y + 64.0 * turn * sin);
-        labels.place(place, 0.0, &format!("{name} (side {letter})"), "side halo", 15.0);
-    }
     if let Some((start, _)) = longest.and_then(|part| along(&points(frame, part), 0.0)) {
         labels.place(start, 6.0, &format!("line {}", line.id), "halo", 11.5);
     }
 }
 
+/// Writes the sides' names where all of the text lies on that side, not far from the line's middle.
+fn name_sides(labels: &mut Labels, frame: &Frame, line: &Line) {
+    let longest = line.index.parts().iter().max_by_key(|part| part.len());
+    let Some((middle, _)) = longest.and_then(|part| along(&points(frame, part), 0.45)) else { return };
+    let metre = frame.pixels(1.0);
+    for (name, letter, sign) in [(&line.side_names[0], 'a', 1.0), (&line.side_names[1], 'b', -1.0)] {
+        labels.place_where(&format!("{name} (side {letter})"), "side halo", 15.0, |points| {
+            let mut nearest = f64::INFINITY;
+            for point in points {
+                let signed = line.index.locate(frame.position(*point)?).signed_m * metre * sign;
+                nearest = nearest.min(signed);
+            }
+            let far = points.first().map_or(0.0, |point| (point.0 - middle.0).hypot(point.1 - middle.1));
+            (nearest > 8.0).then_some((nearest - 30.0).abs() + 0.3 * far)
+        });
+    }
+}
+
 fn draw_stations(svg: &mut String, labels: &mut Labels, frame: &Frame, stations: &BTreeMap<String, Vec<LonLat>>) {
+    let crowded = stations.len() > MOST_LABELS;
     for (station, positions) in stations {
         for position in positions {
             let (x, y) = frame.point(*position);
-            labels.keep_clear((x, y), 4.0);
+            if !crowded {
+                labels.keep_clear((x, y), 4.0);
+            }
             let _ = writeln!(svg, r#"<circle class="device" cx="{x:.1}" cy="{y:.1}" r="3"/>"#);
         }
-        labels.place(middle(frame, positions.iter()), 4.0, station, "halo", 11.5);
+        if !crowded {
+            labels.place(middle(frame, positions.iter()), 4.0, station, "halo", 11.5);
+        }
     }
 }
 
@@ -273,13 +324,14 @@ fn label_zone(labels: &mut Labels, frame: &Frame, zone: &Zone) {
     }
 }
 
+/// Lists what is drawn and returns where the list ends.
 fn legend(
     svg: &mut String,
     (left, top): Point,
     lines: &[&Line],
     zones: &[(&'static str, String)],
     stations: &BTreeMap<String, Vec<LonLat>>,
-) {
+) -> f64 {
     let mut y = top + 8.0;
     let mut entry = |symbol: &str, text: &str| {
         for (number, text) in wrap(text, 36).iter().enumerate() {
@@ -302,14 +354,18 @@ fn legend(
         let [a, b] = &line.side_names;
         entry(symbol, &format!("line {}: {a} is to the left of the arrows, {b} to the right", line.id));
     }
-    for (colour, text) in zones {
+    for (colour, text) in zones.iter().take(MOST_ENTRIES) {
         let symbol =
             format!(r#"<rect y="-7" width="24" height="14" fill="{colour}" fill-opacity=".4" stroke="{colour}"/>"#);
         entry(&symbol, text);
     }
+    if zones.len() > MOST_ENTRIES {
+        entry("", &format!("and {} more zones", zones.len() - MOST_ENTRIES));
+    }
     if !stations.is_empty() {
         entry(r#"<circle class="device" cx="12" r="3.5"/>"#, "fixed device, with its station's id");
     }
+    y
 }
 
 fn scale_bar(svg: &mut String, frame: &Frame) {
@@ -327,8 +383,17 @@ fn scale_bar(svg: &mut String, frame: &Frame) {
     );
 }
 
+/// The positions on the sheet, without those that nobody could tell from the one before.
 fn points(frame: &Frame, positions: &[LonLat]) -> Vec<Point> {
-    positions.iter().map(|position| frame.point(*position)).collect()
+    let mut points: Vec<Point> = Vec::new();
+    for (number, position) in positions.iter().enumerate() {
+        let point = frame.point(*position);
+        let moved = points.last().is_none_or(|last| (point.0 - last.0).hypot(point.1 - last.1) > 0.3);
+        if moved || number + 1 == positions.len() {
+            points.push(point);
+        }
+    }
+    points
 }
 
 fn path_of(points: &[Point]) -> String {

@@ -34,7 +34,9 @@ impl Frame {
         let middle_lat = f64::midpoint(south, north);
         // Near a pole a map of this kind is of no use, but it must be finite.
         let stretch = middle_lat.to_radians().cos().max(0.02);
-        let margin = margin_m.max(1_000.0) / DEGREE_M * 1.08;
+        // Room for the labels, also beside a line that needs none for strips.
+        let room = 0.1 * ((east - west) * stretch).max(north - south).max(0.02);
+        let margin = (margin_m / DEGREE_M * 1.08).max(room);
         let across = (east - west) * stretch + 2.0 * margin;
         let up = north - south + 2.0 * margin;
         let per_degree = (max_width / across).min(max_height / up);
@@ -53,6 +55,14 @@ impl Frame {
         let x = left + width / 2.0 + short_way(position.lon - self.middle_lon) * self.stretch * self.per_degree;
         let y = top + height / 2.0 - (position.lat - self.middle_lat) * self.per_degree;
         (x, y)
+    }
+
+    /// The position of a point of the sheet, if there is one.
+    pub(super) fn position(&self, (x, y): Point) -> Option<LonLat> {
+        let (left, top, width, height) = self.area;
+        let lon = self.middle_lon + (x - left - width / 2.0) / self.stretch / self.per_degree;
+        let lat = self.middle_lat - (y - top - height / 2.0) / self.per_degree;
+        LonLat::new(short_way(lon), lat)
     }
 
     /// Pixels of so many metres.
@@ -107,6 +117,8 @@ mod tests {
         let positions = [LonLat { lon: 179.5, lat: -17.0 }, LonLat { lon: -179.5, lat: -17.5 }];
         let frame = Frame::new(&positions, 1_000.0, (0.0, 0.0), (800.0, 600.0));
         let (west, east) = (frame.point(positions[0]), frame.point(positions[1]));
+        let back = frame.position(east).unwrap();
+        assert!((back.lon + 179.5).abs() < 1e-9 && (back.lat + 17.5).abs() < 1e-9, "{back:?}");
         assert!(west.0 < east.0 && west.0 > 0.0 && east.0 < 800.0, "{west:?} {east:?}");
     }
 
