@@ -250,6 +250,7 @@ fn a_disciplined_clock_may_not_be_far_off_and_another_is_estimated() {
     assert_eq!(edge.1, TimeBasis::Reported);
     let fault = judge("gnss", "2026-11-24T03:05:01.000000001Z").expect_err("future");
     assert_eq!((fault.reason, fault.identity), (RejectReason::TimeInFuture, Some((12, 4711))));
+    assert!(judge("gnss", "2026-11-23T03:00:00Z").is_ok(), "the horizon itself");
     assert_eq!(judge("ntp", "2026-11-23T02:59:59Z").expect_err("old").reason, RejectReason::TimeTooOld);
     assert_eq!(judge("rtc", "2001-01-01T00:00:00Z").expect("estimated"), (now, TimeBasis::Estimated));
     assert_eq!(judge("none", "2026-11-24T02:00:00Z").expect("plausible").1, TimeBasis::Reported);

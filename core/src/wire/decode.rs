@@ -1,12 +1,10 @@
 //! From a message's bytes to readings or rejects.
 
-use minicbor::data::Type;
-use minicbor::decode::Decoder;
-use serde_json::value::RawValue;
-
 use super::fields::Fields;
-use super::value::{Value, more};
-use super::{Data, DeviceState, Encoding, Fix, MAX_BATCH, MAX_MESSAGE_BYTES, Reading, RejectReason, envelope};
+use super::value::{Parsed, Value};
+use super::{
+    Data, DeviceState, Encoding, Fix, MAX_BATCH, MAX_MESSAGE_BYTES, Reading, RejectReason, cbor, envelope, json,
+};
 use crate::id::Id;
 use crate::registry::Mobility;
 
@@ -39,8 +37,10 @@ impl Fault {
     }
 }
 
-/// Tag of COSE_Sign1 (RFC 9052, section 2): one byte, major type 6, value 18.
-const COSE_SIGN1: u8 = 0xd2;
+/// Tag 18, COSE_Sign1 (RFC 9052, section 2), in its shortest and in its one-byte form (RFC 8949, section 3.4).
+const COSE_SIGN1: [&[u8]; 2] = [&[0xd2], &[0xd8, 18]];
+/// Tag 55799, which says no more than that what follows is CBOR (RFC 8949, section 3.4.6).
+const SELF_DESCRIBED: [u8; 3] = [0xd9, 0xd9, 0xf7];
 
 /// Which encoding a message has: by its content type, else by its first byte.
 pub fn encoding_of(content_type: Option<&str>, payload: &[u8]) -> Result<Encoding, Fault> {
@@ -61,13 +61,15 @@ pub fn encoding_of(content_type: Option<&str>, payload: &[u8]) -> Result<Encodin
     match payload.iter().find(|byte| !byte.is_ascii_whitespace()) {
         None => Err(Fault::new(RejectReason::Undecodable, "the message is empty")),
         Some(b'{' | b'[') => Ok(Encoding::Json),
-        Some(_) => match payload.first() {
-            Some(&COSE_SIGN1) => Ok(Encoding::Cose),
-            // Arrays and maps, definite or not.
-            Some(0x80..=0xbf) => Ok(Encoding::Cbor),
-            _ => Err(Fault::new(RejectReason::Undecodable, "the message starts like neither JSON, CBOR nor COSE")),
-        },
+        Some(_) if COSE_SIGN1.iter().any(|tag| payload.starts_with(tag)) => Ok(Encoding::Cose),
+        // Arrays and maps, definite or not.
+        Some(_) if matches!(cbor_body(payload).first(), Some(0x80..=0xbf)) => Ok(Encoding::Cbor),
+        Some(_) => Err(Fault::new(RejectReason::Undecodable, "the message starts like neither JSON, CBOR nor COSE")),
     }
+}
+
+fn cbor_body(payload: &[u8]) -> &[u8] {
+    payload.strip_prefix(&SELF_DESCRIBED).unwrap_or(payload)
 }
 
 /// Decodes one message of `device`. Never panics; a message that is no reading or array at all is one item with a fault.
@@ -79,15 +81,15 @@ pub fn decode<'a>(encoding: Encoding, payload: &'a [u8], device: &Id) -> Vec<Ite
     }
     let elements = match encoding {
         Encoding::Json => json_elements(payload),
-        Encoding::Cbor => cbor_elements(payload),
+        Encoding::Cbor => cbor_elements(cbor_body(payload)),
         Encoding::Cose => Err(unsigned_seam()),
     };
     match elements {
         Ok(elements) => elements
             .into_iter()
-            .map(|(bytes, value)| Item {
+            .map(|(bytes, parsed)| Item {
                 bytes,
-                result: value.and_then(|value| envelope::reading(&value, Some(device))),
+                result: accepted(parsed).and_then(|value| envelope::reading(&value, Some(device))),
             })
             .collect(),
         Err(fault) => whole(fault),
@@ -96,13 +98,7 @@ pub fn decode<'a>(encoding: Encoding, payload: &'a [u8], device: &Id) -> Vec<Ite
 
 /// Decodes the bytes of one stored reading.
 pub fn decode_one(encoding: Encoding, bytes: &[u8]) -> Result<Reading, Fault> {
-    let value = match encoding {
-        Encoding::Json => json_value(std::str::from_utf8(bytes).map_err(|error| undecodable(&error))?)?,
-        Encoding::Cbor | Encoding::Cose => {
-            Value::from_cbor(&mut Decoder::new(bytes)).map_err(|error| undecodable(&error))?
-        }
-    };
-    envelope::reading(&value, None)
+    envelope::reading(&accepted(one(encoding, bytes)?)?, None)
 }
 
 /// Whether a reading lacks the position that its kind needs: `mobility` is that of the registered device, if it is one.
@@ -123,11 +119,7 @@ pub fn decode_state(content_type: Option<&str>, payload: &[u8]) -> Result<Device
     if payload.len() > MAX_MESSAGE_BYTES {
         return Err(Fault::new(RejectReason::TooLarge, "a state message over 1 MiB"));
     }
-    let value = match encoding_of(content_type, payload)? {
-        Encoding::Json => json_value(std::str::from_utf8(payload).map_err(|error| undecodable(&error))?)?,
-        Encoding::Cbor => Value::from_cbor(&mut Decoder::new(payload)).map_err(|error| undecodable(&error))?,
-        Encoding::Cose => return Err(unsigned_seam()),
-    };
+    let value = accepted(one(encoding_of(content_type, payload)?, payload)?)?;
     let Value::Map(_) = value else {
         return Err(Fault::new(RejectReason::Undecodable, "a state message must be a map"));
     };
@@ -153,58 +145,65 @@ fn unsigned_seam() -> Fault {
     Fault::new(RejectReason::BadSignature, "signed messages cannot be checked yet: no keys are registered")
 }
 
-fn undecodable(error: &dyn std::fmt::Display) -> Fault {
-    Fault::new(RejectReason::Undecodable, error.to_string())
+fn undecodable(detail: impl Into<String>) -> Fault {
+    Fault::new(RejectReason::Undecodable, detail)
 }
 
-/// Each element's bytes with its value, or with why it has none.
-type Elements<'a> = Vec<(&'a [u8], Result<Value<'a>, Fault>)>;
+/// One value that is a message, or an element, of its own.
+fn one(encoding: Encoding, bytes: &[u8]) -> Result<Result<Parsed<'_>, String>, Fault> {
+    match encoding {
+        Encoding::Json => Ok(json::parse(bytes)),
+        Encoding::Cbor => Ok(cbor::parse(cbor_body(bytes))),
+        Encoding::Cose => Err(unsigned_seam()),
+    }
+}
+
+/// The value, unless something forbids more than to read its identity.
+fn accepted(parsed: Result<Parsed<'_>, String>) -> Result<Value<'_>, Fault> {
+    let Parsed { value, problem } = parsed.map_err(undecodable)?;
+    match problem {
+        None => Ok(value),
+        Some(problem) => Err(Fault { identity: envelope::identity(&value), ..undecodable(problem) }),
+    }
+}
+
+/// Each element's bytes with what was read of it.
+type Elements<'a> = Vec<(&'a [u8], Result<Parsed<'a>, String>)>;
 
 fn batch_size(count: usize) -> Result<(), Fault> {
     match count {
-        0 => Err(Fault::new(RejectReason::Undecodable, "an empty batch")),
+        0 => Err(undecodable("an empty batch")),
         1..=MAX_BATCH => Ok(()),
-        _ => Err(Fault::new(RejectReason::TooLarge, format!("{count} readings or more; at most {MAX_BATCH}"))),
+        _ => Err(too_many()),
     }
 }
 
-fn json_value(text: &str) -> Result<Value<'_>, Fault> {
-    Value::from_json(text).map_err(|error| Fault::new(RejectReason::Undecodable, error))
+fn too_many() -> Fault {
+    Fault::new(RejectReason::TooLarge, format!("more than {MAX_BATCH} readings in one message"))
 }
 
 fn json_elements(payload: &[u8]) -> Result<Elements<'_>, Fault> {
-    let text = std::str::from_utf8(payload).map_err(|error| undecodable(&error))?;
-    if !text.trim_start().starts_with('[') {
-        return Ok(vec![(payload, Ok(json_value(text)?))]);
+    let message = json::trim(payload);
+    if !message.starts_with(b"[") {
+        return Ok(vec![(message, json::parse(message))]);
     }
-    let raw: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| undecodable(&error))?;
-    batch_size(raw.len())?;
-    Ok(raw.into_iter().map(|element| (element.get().as_bytes(), json_value(element.get()))).collect())
+    let elements = json::elements(message).ok_or_else(|| {
+        undecodable("the array is cut off, or something follows its end, or its brackets do not match")
+    })?;
+    batch_size(elements.len())?;
+    Ok(elements.into_iter().map(|bytes| (bytes, json::parse(bytes))).collect())
 }
 
 fn cbor_elements(payload: &[u8]) -> Result<Elements<'_>, Fault> {
-    let mut decoder = Decoder::new(payload);
-    let malformed = |error: minicbor::decode::Error| undecodable(&error);
-    let mut elements = Elements::new();
-    match decoder.datatype().map_err(malformed)? {
-        Type::Array | Type::ArrayIndef => {
-            let length = decoder.array().map_err(malformed)?;
-            batch_size(usize::try_from(length.unwrap_or(1)).unwrap_or(usize::MAX))?;
-            while more(&mut decoder, length, elements.len()).map_err(malformed)? {
-                let start = decoder.position();
-                let value = Value::from_cbor(&mut decoder).map_err(malformed)?;
-                elements.push((payload.get(start..decoder.position()).unwrap_or_default(), Ok(value)));
-                batch_size(elements.len())?;
-            }
+    let elements = match cbor::elements(payload).map_err(undecodable)? {
+        cbor::Message::One(parsed) => vec![(payload, parsed)],
+        cbor::Message::Batch(elements) => {
             batch_size(elements.len())?;
+            elements
         }
-        _ => elements.push((payload, Ok(Value::from_cbor(&mut decoder).map_err(malformed)?))),
-    }
-    if decoder.position() == payload.len() {
-        Ok(elements)
-    } else {
-        Err(Fault::new(RejectReason::Undecodable, "bytes follow the end of the message"))
-    }
+        cbor::Message::TooLong => return Err(too_many()),
+    };
+    Ok(elements.into_iter().map(|(bytes, parsed)| (bytes, Ok(parsed))).collect())
 }
 
 /// Whether the position of a reading is one that can be judged.

@@ -27,7 +27,9 @@ fn write(encoder: &mut Encoder<&mut Vec<u8>>, value: &Value) {
         Value::String(text) => encoder.str(text).map(|_| ()),
         Value::Array(items) => {
             let _ = encoder.array(items.len() as u64);
-            items.iter().for_each(|item| write(encoder, item));
+            for item in items {
+                write(encoder, item);
+            }
             Ok(())
         }
         Value::Object(entries) => {

@@ -54,11 +54,7 @@ fn read(value: &Value<'_>, topic_device: Option<&Id>) -> Result<Reading, Fault> 
         return Err(other(RejectReason::UnknownKind, format!("'{kind}' is no kind of the contract")));
     }
     let data = payload::data(kind, fields.need("data", fields.map("data", "data"))?)?;
-    let attachments = fields
-        .list("attachments", MAX_ATTACHMENTS)?
-        .iter()
-        .map(|item| attachment(Fields::at(item, "attachments")?))
-        .collect::<Result<_, _>>()?;
+    let attachments = fields.each("attachments", "attachments", MAX_ATTACHMENTS, attachment)?;
     let test = fields.boolean("test")?.unwrap_or(false);
     Ok(Reading { v: 1, device, boot, seq, time, clock, uptime_ms, position, data, attachments, test })
 }

@@ -70,6 +70,27 @@ impl<'v, 'a> Fields<'v, 'a> {
         }
     }
 
+    /// What `read` makes of each map of a list; a fault's path tells the element.
+    pub(super) fn each<T>(
+        &self,
+        key: &str,
+        path: &'static str,
+        most: usize,
+        read: impl Fn(Fields<'v, 'a>) -> Read<T>,
+    ) -> Read<Vec<T>> {
+        let element = |(index, item): (usize, &'v Value<'a>)| {
+            Fields::at(item, path).and_then(&read).map_err(|fault| {
+                let own = format!("{path}[{index}]");
+                Fault {
+                    path: fault.path.map(|field| field.replacen(path, &own, 1)),
+                    detail: fault.detail.replacen(path, &own, 1),
+                    ..fault
+                }
+            })
+        };
+        self.list(key, most)?.iter().enumerate().map(element).collect()
+    }
+
     /// A finite number in `least..=greatest`.
     pub(super) fn number(&self, key: &str, least: f64, greatest: f64) -> Read<Option<f64>> {
         let number = match self.raw(key) {

@@ -1,12 +1,14 @@
 //! Readings: their types, decoding and validation.
 //!
-//! Bytes become a small tree ([`value`]), the same for JSON and CBOR; its fields are read with
+//! Bytes become a small tree ([`value`]), the same for JSON ([`json`]) and CBOR ([`cbor`]); its fields are read with
 //! the contract's types and ranges ([`fields`]); [`envelope`] and [`payload`] say which fields.
 
+mod cbor;
 mod decode;
 mod encode;
 mod envelope;
 mod fields;
+mod json;
 mod kind;
 mod payload;
 mod plausible;

@@ -182,26 +182,19 @@ fn patrol(fields: F<'_, '_>) -> Read<PatrolReport> {
 }
 
 fn inspection(fields: F<'_, '_>) -> Read<SiteInspection> {
-    let counts = |key: &'static str, path: &'static str| {
-        fields
-            .list(key, MAX_LIST)?
-            .iter()
-            .map(|item| {
-                let fields = Fields::at(item, path)?;
-                Ok(SiteCount {
-                    class: fields.need("class", fields.class("class", ObjectClass::from_word, ObjectClass::Unknown))?,
-                    calibre_mm: fields.positive("calibre_mm")?,
-                    count: fields.need("count", fields.u32("count", 0))?,
-                })
-            })
-            .collect::<Read<_>>()
+    let count = |fields: F<'_, '_>| {
+        Ok(SiteCount {
+            class: fields.need("class", fields.class("class", ObjectClass::from_word, ObjectClass::Unknown))?,
+            calibre_mm: fields.positive("calibre_mm")?,
+            count: fields.need("count", fields.u32("count", 0))?,
+        })
     };
     let site: &str = fields.need("site", fields.text("site", 0, 256))?;
     let site: Id = site.parse().map_err(|_| fields.out_of_range("site", "is not an id"))?;
     Ok(SiteInspection {
         site,
-        expected: counts("expected", "data.expected")?,
-        seen: counts("seen", "data.seen")?,
+        expected: fields.each("expected", "data.expected", MAX_LIST, count)?,
+        seen: fields.each("seen", "data.seen", MAX_LIST, count)?,
         access: fields.word("access", Access::from_word)?,
         note: fields.note("note", MAX_NOTE)?,
     })

@@ -13,7 +13,7 @@ pub const FUTURE_ALLOWED: Span = Span::from_secs(300);
 /// estimated instead. One reading alone cannot anchor the device's uptime, so the
 /// estimate is the arrival: the latest time at which it can have been made.
 pub fn time_of(reading: &Reading, now: Time, horizon: Span) -> Result<(Time, TimeBasis), Fault> {
-    let uncertainty = Span::from_secs_f64(reading.clock.uncertainty_ms.unwrap_or(0.0) / 1000.0);
+    let uncertainty = Span::from_secs_f64(reading.clock.uncertainty_or_default_ms() / 1000.0);
     let future = reading.time > now + FUTURE_ALLOWED + uncertainty;
     let old = reading.time < now - horizon;
     if !future && !old {

@@ -72,12 +72,19 @@ pub struct Reading {
 pub struct Clock {
     /// The discipline.
     pub source: ClockSource,
-    /// One standard deviation, 0 to 86,400,000 ms.
+    /// One standard deviation, 0 to 86,400,000 ms; absent: [`ClockSource::default_uncertainty_ms`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uncertainty_ms: Option<f64>,
     /// Seconds since the last discipline.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since_sync_s: Option<f64>,
+}
+
+impl Clock {
+    /// One standard deviation in ms: the device's own, else the default of the source.
+    pub fn uncertainty_or_default_ms(&self) -> f64 {
+        self.uncertainty_ms.unwrap_or(self.source.default_uncertainty_ms())
+    }
 }
 
 /// The disciplines of the contract.
@@ -96,6 +103,21 @@ impl ClockSource {
     /// Whether something outside the device keeps the clock right.
     pub const fn is_disciplined(self) -> bool {
         matches!(self, Self::Gnss | Self::Holdover | Self::Ntp)
+    }
+
+    /// One standard deviation in ms that a clock is taken to have when it says none.
+    ///
+    /// Orders of magnitude: a GNSS second is good to well under 1 ms, NTP over a mobile link to
+    /// some 100 ms, a quartz left alone for a day (10 ppm) to 1 s, a cheap real-time clock left for
+    /// months to a minute; a clock that nothing ever set may say anything.
+    pub const fn default_uncertainty_ms(self) -> f64 {
+        match self {
+            Self::Gnss => 1.0,
+            Self::Ntp => 100.0,
+            Self::Holdover => 1000.0,
+            Self::Rtc => 60_000.0,
+            Self::None => 86_400_000.0,
+        }
     }
 }
 

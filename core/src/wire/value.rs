@@ -3,12 +3,22 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use minicbor::data::Type;
-use minicbor::decode::{Decoder, Error as CborError};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// Deepest nesting that is read; a reading has 5 levels.
-const MAX_DEPTH: usize = 16;
+/// Deepest nesting of an element; a reading's own fields have 4 levels.
+pub(super) const MAX_DEPTH: usize = 16;
+/// Most values in an element, so that a message of 1 MiB takes a few MiB of memory at most. The contract's
+/// own fields have under 4,000.
+pub(super) const MAX_VALUES: usize = 65_536;
+
+/// What was read of one element.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Parsed<'a> {
+    /// The element, or as much of it as could be read.
+    pub(super) value: Value<'a>,
+    /// Why it is not accepted all the same: only its identity may be read.
+    pub(super) problem: Option<String>,
+}
 
 /// A decoded value. Where a map has a key twice, the last counts.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,23 +41,20 @@ impl<'a> Value<'a> {
         entries.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value).filter(|value| **value != Self::Null)
     }
 
-    /// One value from JSON.
-    pub(super) fn from_json(text: &'a str) -> Result<Self, String> {
-        let value: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        if value.depth() > MAX_DEPTH { Err(format!("nested deeper than {MAX_DEPTH}")) } else { Ok(value) }
-    }
-
-    /// The next value of a CBOR sequence.
-    pub(super) fn from_cbor(decoder: &mut Decoder<'a>) -> Result<Self, CborError> {
-        cbor(decoder, 0)
-    }
-
-    fn depth(&self) -> usize {
-        // Bounded itself: serde_json stops at 128 levels.
+    /// The same value, borrowing nothing.
+    pub(super) fn into_owned(self) -> Value<'static> {
+        let owned = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
         match self {
-            Self::Array(items) => 1 + items.iter().map(Self::depth).max().unwrap_or(0),
-            Self::Map(entries) => 1 + entries.iter().map(|(_, value)| value.depth()).max().unwrap_or(0),
-            _ => 0,
+            Self::Null => Value::Null,
+            Self::Bool(value) => Value::Bool(value),
+            Self::Integer(value) => Value::Integer(value),
+            Self::Float(value) => Value::Float(value),
+            Self::Text(text) => Value::Text(owned(text)),
+            Self::Array(items) => Value::Array(items.into_iter().map(Value::into_owned).collect()),
+            Self::Map(entries) => {
+                Value::Map(entries.into_iter().map(|(key, value)| (owned(key), value.into_owned())).collect())
+            }
+            Self::Other => Value::Other,
         }
     }
 }
@@ -104,7 +111,7 @@ impl<'de> Visitor<'de> for Tree {
 }
 
 /// A map's key, borrowed where the text has no escapes.
-struct Key<'a>(Cow<'a, str>);
+pub(super) struct Key<'a>(pub(super) Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -123,77 +130,4 @@ impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
         }
         deserializer.deserialize_str(Text)
     }
-}
-
-fn cbor<'a>(decoder: &mut Decoder<'a>, depth: usize) -> Result<Value<'a>, CborError> {
-    if depth > MAX_DEPTH {
-        return Err(CborError::message("nested too deep"));
-    }
-    Ok(match decoder.datatype()? {
-        Type::Bool => Value::Bool(decoder.bool()?),
-        Type::Null | Type::Undefined => {
-            decoder.skip()?;
-            Value::Null
-        }
-        Type::U8 | Type::U16 | Type::U32 | Type::U64 | Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::Int => {
-            Value::Integer(decoder.int()?.into())
-        }
-        Type::F16 => Value::Float(decoder.f16()?.into()),
-        Type::F32 => Value::Float(decoder.f32()?.into()),
-        Type::F64 => Value::Float(decoder.f64()?),
-        Type::String | Type::StringIndef => Value::Text(cbor_text(decoder)?),
-        Type::Array | Type::ArrayIndef => {
-            let length = decoder.array()?;
-            let mut items = Vec::new();
-            while more(decoder, length, items.len())? {
-                items.push(cbor(decoder, depth + 1)?);
-            }
-            Value::Array(items)
-        }
-        Type::Map | Type::MapIndef => {
-            let length = decoder.map()?;
-            let mut entries = Vec::new();
-            while more(decoder, length, entries.len())? {
-                let key = match cbor(decoder, depth + 1)? {
-                    Value::Text(text) => text,
-                    // No key of the contract is a number: such an entry is unknown, and so ignored.
-                    _ => Cow::Borrowed(""),
-                };
-                entries.push((key, cbor(decoder, depth + 1)?));
-            }
-            Value::Map(entries)
-        }
-        Type::Bytes | Type::BytesIndef | Type::Simple => {
-            decoder.skip()?;
-            Value::Other
-        }
-        Type::Tag => {
-            decoder.tag()?;
-            cbor(decoder, depth + 1)?
-        }
-        Type::Break | Type::Unknown(_) => return Err(CborError::message("not a value")),
-    })
-}
-
-/// Whether another element follows, in a sequence of `length`, or up to its break.
-pub(super) fn more(decoder: &mut Decoder<'_>, length: Option<u64>, have: usize) -> Result<bool, CborError> {
-    match length {
-        Some(length) => Ok((have as u64) < length),
-        None if decoder.datatype()? == Type::Break => {
-            decoder.skip()?;
-            Ok(false)
-        }
-        None => Ok(true),
-    }
-}
-
-fn cbor_text<'a>(decoder: &mut Decoder<'a>) -> Result<Cow<'a, str>, CborError> {
-    if decoder.datatype()? == Type::String {
-        return decoder.str().map(Cow::Borrowed);
-    }
-    let mut text = String::new();
-    for piece in decoder.str_iter()? {
-        text.push_str(piece?);
-    }
-    Ok(Cow::Owned(text))
 }
