@@ -4,11 +4,54 @@
 //! fires all its timeouts up to the entry's arrival. [`Engine::poll_timeout`] says when
 //! the next is due; [`Engine::poll_output`] gives what it has to say. The same entries
 //! give the same outputs, from a fresh engine or from one restored from a snapshot.
+//!
+//! How it is made:
+//! - Time is the journal's: `frame` holds the moment, `timers` what is due, fired in the
+//!   order (due, key). A timeout is a question: whoever gets it looks whether it is due.
+//! - `terms` are the agreement and the registry in force; each entry may swap them.
+//! - A reading becomes a `sighting`; a rule (one file each in `rules`) looks at it and says
+//!   a `finding`; the `book` makes findings into alerts: open once, extend, revise, end.
+//! - `located` answers how probably a place is on a side, in a zone, near the line.
+//! - `hearing` knows when we were deaf; silence and cool-down pause then.
+//! - Whatever grows has a constant in `limits` and a counter in [`LimitsHit`].
+//! - All maps are ordered; the state is plain data, and `snapshot` writes all of it.
+
+mod book;
+mod finding;
+mod frame;
+mod ground;
+mod hearing;
+mod limits;
+mod located;
+mod pairs;
+mod record;
+mod rules;
+mod sighting;
+mod snapshot;
+mod terms;
+mod timers;
+mod tracks;
+mod words;
+
+pub use limits::*;
+pub use sighting::DEFAULT_HACC_M;
+
+use std::sync::Arc;
 
 use crate::alert::Alert;
 use crate::id::Id;
-use crate::log::Entry;
-use crate::time::Time;
+use crate::log::{Body, Document, Entry, ReadingEntry, StateEntry};
+use crate::time::{Span, Time};
+use crate::wire::{Data, decode_one};
+use book::Book;
+use frame::Frame;
+use record::{Records, Stand};
+use rules::silence::AllOverdue;
+use rules::{no_fire, objects, tamper};
+use sighting::Sighting;
+use terms::{Roll, Terms, in_maintenance};
+use timers::TimerKey;
+use tracks::Tracks;
 
 /// Changes whenever another output may follow from the same entries.
 pub const ENGINE_VERSION: u32 = 1;
@@ -51,7 +94,18 @@ pub struct DeviceStatus {
 
 /// The engine.
 #[derive(Debug, Default)]
-pub struct Engine {}
+pub struct Engine {
+    terms: Option<Arc<Terms>>,
+    roll: Arc<Roll>,
+    /// An entry was taken in.
+    entries: bool,
+    offset: u64,
+    frame: Frame,
+    records: Records,
+    tracks: Tracks,
+    overdue: AllOverdue,
+    book: Book,
+}
 
 /// A snapshot that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -72,43 +126,237 @@ impl Engine {
 
     /// Fires the timeouts due by the entry's arrival, then takes the entry in.
     pub fn handle_entry(&mut self, entry: &Entry) {
-        let _ = entry;
-        todo!()
+        let before = self.entries.then_some(self.frame.now);
+        let arrived = before.map_or(entry.arrived, |before| before.max(entry.arrived));
+        self.frame.begin(entry.offset);
+        if let Body::Service(true) = entry.body {
+            // That we were deaf since a crash has to be known before what was due in it.
+            self.frame.hearing.start(before, arrived);
+        }
+        self.handle_timeouts(arrived);
+        self.frame.now = arrived;
+        self.entries = true;
+        self.offset = entry.offset;
+        match &entry.body {
+            Body::Reading(reading) => {
+                self.message();
+                self.take_reading(reading);
+            }
+            Body::Reject(reject) => {
+                self.message();
+                if let Some(terms) = self.terms.clone() {
+                    tamper::judge_reject(reject, &terms, &self.roll, &mut self.book, &mut self.frame);
+                }
+            }
+            Body::State(state) => {
+                self.message();
+                self.take_state(state);
+            }
+            Body::Agreement(document) => self.take_agreement(document),
+            Body::Registry(document) => self.take_registry(document),
+            Body::Service(true) | Body::Tick => {}
+            Body::Service(false) => self.frame.hearing.stop(arrived),
+            Body::Link(false) => self.frame.hearing.link_down(arrived),
+            Body::Link(true) => {
+                if self.frame.hearing.link_up(arrived, &mut self.frame.limits) {
+                    self.hear_again();
+                }
+            }
+            Body::Clock { offset_ns } => {
+                self.frame.wall_ahead = Span::from_nanos(*offset_ns);
+                self.rearm_silence();
+            }
+        }
     }
 
     /// When the next timeout is due.
     pub fn poll_timeout(&self) -> Option<Time> {
-        todo!()
+        self.frame.timers.next()
     }
 
     /// The next thing it has to say.
     pub fn poll_output(&mut self) -> Option<Output> {
-        todo!()
+        self.frame.take_output()
     }
 
     /// Offset of the last entry taken in; 0 at first.
     pub fn offset(&self) -> u64 {
-        todo!()
+        self.offset
     }
 
     /// All devices registered or heard, by id.
     pub fn devices(&self) -> Vec<DeviceStatus> {
-        todo!()
+        self.records.by_id.iter().map(|(id, record)| self.status(id, record)).collect()
     }
 
     /// Ids of the alerts that are open.
     pub fn open_alerts(&self) -> Vec<uuid::Uuid> {
-        todo!()
+        self.book.ids()
+    }
+
+    /// How often each limit made it forget something.
+    pub fn limits_hit(&self) -> LimitsHit {
+        self.frame.limits
     }
 
     /// All its state. Only between entries, when [`Engine::poll_output`] has nothing more.
     pub fn snapshot(&self) -> Vec<u8> {
-        todo!()
+        snapshot::write(self)
     }
 
     /// An engine in the state of a snapshot.
+    ///
+    /// # Errors
+    /// The snapshot is of another engine version, or damaged.
     pub fn restore(snapshot: &[u8]) -> Result<Self, SnapshotError> {
-        let _ = snapshot;
-        todo!()
+        snapshot::read(snapshot)
+    }
+
+    fn handle_timeouts(&mut self, until: Time) {
+        while let Some((due, key)) = self.frame.timers.pop(until) {
+            self.frame.now = self.frame.now.max(due);
+            let Some(terms) = self.terms.clone() else { continue };
+            match key {
+                TimerKey::Revision(key) => self.book.revision_due(&key, &terms, &mut self.frame),
+                TimerKey::CoolDown(key) => self.book.cool_down_due(&key, &terms, &mut self.frame),
+                TimerKey::Silence { rule, device } => self.silence_due(&rule, &device),
+            }
+        }
+    }
+
+    /// A message arrived: we are not deaf.
+    fn message(&mut self) {
+        if self.frame.hearing.is_deaf() && self.frame.hearing.message(self.frame.now, &mut self.frame.limits) {
+            self.hear_again();
+        }
+    }
+
+    fn hear_again(&mut self) {
+        self.book.rearm(&mut self.frame);
+        self.rearm_silence();
+    }
+
+    fn take_agreement(&mut self, document: &Document) {
+        let Some(terms) = Terms::of(document) else {
+            self.frame.limits.documents += 1;
+            return;
+        };
+        let terms = Arc::new(terms);
+        let status = terms.agreement.status;
+        self.book.end_where("agreement_changed", &terms, &mut self.frame, |key, category, was| {
+            let same = terms.rule(&key.rule).is_some_and(|rule| rule.kind.as_str() == category);
+            !same || was != status
+        });
+        self.terms = Some(terms);
+        self.prune_overdue("agreement_changed");
+        self.rearm_silence();
+    }
+
+    fn take_registry(&mut self, document: &Document) {
+        let Some(roll) = Roll::of(document) else {
+            self.frame.limits.documents += 1;
+            return;
+        };
+        let registered = roll.registry.devices.iter().map(|(id, device)| (id, &device.station));
+        self.records.register(registered, self.frame.now);
+        self.roll = Arc::new(roll);
+        self.prune_overdue("registry_changed");
+        self.rearm_silence();
+    }
+
+    fn take_state(&mut self, entry: &StateEntry) {
+        let roll = self.roll.clone();
+        let station = roll.device(&entry.device).map_or(&entry.station, |device| &device.station);
+        let (now, wall) = (self.frame.now, self.frame.wall(self.frame.now));
+        let record = self.records.of(&entry.device, station, now, &mut self.frame.limits);
+        record.told(&entry.state, wall);
+        if entry.state.online {
+            record.heard(now);
+            self.silence_broken(station, &entry.device);
+        }
+        self.rearm_device(&entry.device);
+    }
+
+    fn take_reading(&mut self, entry: &ReadingEntry) {
+        let roll = self.roll.clone();
+        let device = roll.device(&entry.device);
+        let station = device.map_or(&entry.station, |device| &device.station);
+        let now = self.frame.now;
+        let record = self.records.of(&entry.device, station, now, &mut self.frame.limits);
+        record.heard(now);
+        record.readings += 1;
+        let newest = record.last_time.is_none_or(|last| last < entry.time);
+        record.last_time = record.last_time.max(Some(entry.time));
+        self.silence_broken(station, &entry.device);
+        let Ok(reading) = decode_one(entry.encoding, &entry.bytes) else {
+            self.frame.limits.undecodable += 1;
+            return;
+        };
+        let Some(record) = self.records.by_id.get_mut(&entry.device) else { return };
+        if newest {
+            record.stand = sighting::reported(&reading, device).or(record.stand);
+            if let Data::Health(health) = &reading.data {
+                record.battery_pct = health.battery_pct.or(record.battery_pct);
+            }
+        }
+        let Some(terms) = self.terms.clone() else { return };
+        let sighting = Sighting {
+            terms: &terms,
+            entry,
+            reading: &reading,
+            offset: self.offset,
+            station,
+            device,
+            stand: sighting::stand_of(&reading, device),
+            late: self.frame.wall(now).since(entry.time) > terms.agreement.late_after,
+            in_maintenance: device.is_some_and(|device| in_maintenance(device, entry.time)),
+        };
+        if sighting.is_test() {
+            return;
+        }
+        tamper::judge(&sighting, newest, record, &mut self.book, &mut self.frame);
+        objects::judge_watched(&sighting, &mut self.tracks, &mut self.book, &mut self.frame);
+        match reading.data {
+            Data::AcousticDetection(_) | Data::SeismicDetection(_) => {
+                no_fire::judge(&sighting, &mut self.book, &mut self.frame);
+            }
+            Data::PatrolReport(_) => {
+                no_fire::judge(&sighting, &mut self.book, &mut self.frame);
+                objects::judge(&sighting, &mut self.tracks, &mut self.book, &mut self.frame);
+            }
+            Data::ObjectTrack(_) => {
+                objects::judge(&sighting, &mut self.tracks, &mut self.book, &mut self.frame);
+            }
+            _ => {}
+        }
+    }
+
+    fn status(&self, id: &Id, record: &record::Record) -> DeviceStatus {
+        let device = self.roll.device(id);
+        let wall = self.frame.wall(self.frame.now);
+        let announced = record.in_maintenance && record.next_by.is_none_or(|next_by| wall < next_by);
+        let state = if announced || device.is_some_and(|device| in_maintenance(device, wall)) {
+            "maintenance"
+        } else if self.is_overdue(&record.station, id) {
+            "silent"
+        } else if record.last_heard.is_none() {
+            "never_heard"
+        } else {
+            "ok"
+        };
+        let fixed = device.filter(|device| device.mobility == crate::registry::Mobility::Fixed);
+        let stand: Option<Stand> = fixed.and_then(sighting::surveyed).or(record.stand);
+        DeviceStatus {
+            device: id.clone(),
+            station: record.station.clone(),
+            registered: record.registered,
+            last_heard: record.last_heard,
+            last_time: record.last_time,
+            position: stand.map(|stand| stand.position),
+            hacc_m: stand.map(|stand| stand.hacc_m),
+            state: state.to_owned(),
+            battery_pct: record.battery_pct,
+            readings: record.readings,
+        }
     }
 }

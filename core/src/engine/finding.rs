@@ -1,0 +1,103 @@
+//! What a rule says to the book: one piece of evidence that it seems to be broken.
+
+use serde_json::{Map, Value};
+
+use super::located::Located;
+use super::terms::within_hours;
+use crate::agreement::{Agreement, Rule, Severity};
+use crate::alert::{Evidence, PlaceExtent};
+use crate::id::Id;
+use crate::time::{Span, Time};
+
+/// An activity or a permission applies to what is in its area at least as probably as not.
+const IN_AREA: f64 = 0.5;
+
+/// Which findings an alert's place and details are taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Follow {
+    /// The most probable: what happened once.
+    Best,
+    /// The latest: what moves or lasts.
+    Latest,
+}
+
+/// One piece of evidence.
+#[derive(Debug)]
+pub(super) struct Finding<'a> {
+    pub(super) rule: &'a Rule,
+    pub(super) subject: String,
+    pub(super) zone: Option<Id>,
+    pub(super) facet: &'static str,
+    /// What names the alert that it opens.
+    pub(super) opening: String,
+    /// Reading time.
+    pub(super) time: Time,
+    pub(super) late: bool,
+    pub(super) probability: f64,
+    /// The sensor itself says so.
+    pub(super) observed: bool,
+    pub(super) severity: Severity,
+    /// `None`: the alert ends by what is heard, not by what is not.
+    pub(super) cool_down: Option<Span>,
+    pub(super) extent: Option<PlaceExtent>,
+    pub(super) follow: Follow,
+    pub(super) detections: u64,
+    pub(super) evidence: Vec<Evidence>,
+    pub(super) labels: Vec<String>,
+    /// What was seen, for the summary; no place, no probability.
+    pub(super) what: String,
+    pub(super) details: Map<String, Value>,
+}
+
+/// Whether the rule is in force at `time`, by its validity and hours.
+pub(super) fn in_force(rule: &Rule, time: Time) -> bool {
+    rule.validity.contains(time) && within_hours(&rule.hours, time)
+}
+
+/// Whether the rule permits this all the same.
+pub(super) fn permitted(rule: &Rule, device: &Id, class: &str, time: Time, located: Option<&Located<'_>>) -> bool {
+    rule.permitted.iter().any(|permission| {
+        permission.validity.contains(time)
+            && within_hours(&permission.hours, time)
+            && (permission.devices.is_empty() || permission.devices.contains(device))
+            && (permission.classes.is_empty() || permission.classes.contains(class))
+            // A height that is not known is not permitted.
+            && permission.max_alt_agl_m.is_none()
+            && (permission.areas.is_empty()
+                || located.is_some_and(|located| located.in_any(&permission.areas) >= IN_AREA))
+    })
+}
+
+/// What the notified activities make of a finding: they lower its severity by a step and label it; one that
+/// was notified after its start only labels it as such.
+pub(super) fn after_activities(
+    agreement: &Agreement,
+    severity: Severity,
+    time: Time,
+    located: Option<&Located<'_>>,
+    labels: &mut Vec<String>,
+) -> Severity {
+    let mut lowered = severity;
+    for activity in &agreement.activities {
+        let then = activity.from <= time && time < activity.to;
+        if !then || !located.is_some_and(|located| located.in_any(&activity.areas) >= IN_AREA) {
+            continue;
+        }
+        if activity.notified_at > activity.from {
+            labels.push("late_notice".to_owned());
+        } else {
+            labels.push(format!("notified:{}", activity.id));
+            lowered = step_down(severity);
+        }
+    }
+    lowered
+}
+
+/// One step less severe.
+pub(super) const fn step_down(severity: Severity) -> Severity {
+    match severity {
+        Severity::Extreme => Severity::Severe,
+        Severity::Severe => Severity::Moderate,
+        Severity::Moderate | Severity::Minor => Severity::Minor,
+    }
+}

@@ -1,0 +1,49 @@
+//! What the engine keeps at most, and how often a limit made it forget something.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Span;
+
+/// Devices that are heard but not registered; beyond it those heard longest ago are forgotten.
+pub const MAX_UNKNOWN_DEVICES: usize = 20_000;
+/// Tracks of all devices together; beyond it those that arrived longest ago are forgotten.
+pub const MAX_TRACKS: usize = 50_000;
+/// Tracks of one device; beyond it the one that arrived longest ago is forgotten.
+pub const MAX_TRACKS_PER_DEVICE: usize = 256;
+/// Open alerts; beyond it the one that had evidence longest ago ends with `limit`.
+pub const MAX_OPEN_ALERTS: usize = 20_000;
+/// Readings kept as evidence of an alert beside the first and the last: the most probable.
+pub const MAX_BEST_EVIDENCE: usize = 50;
+/// Labels of one alert; more are not added.
+pub const MAX_LABELS: usize = 16;
+/// Times of our own deafness that are remembered; beyond it the two oldest are joined, the time between them
+/// counting as deaf too: rather a late alert of silence than a false one.
+pub const MAX_DEAF_PERIODS: usize = 256;
+/// An alert is revised at most this often when it is only extended, by journal time.
+pub const REVISION_INTERVAL: Span = Span::from_secs(10);
+/// A track with a longer gap between two sightings starts anew: what happened between is not known.
+pub const MAX_TRACK_GAP: Span = Span::from_secs(600);
+/// A device cannot announce a longer absence than this.
+pub const MAX_ABSENCE: Span = Span::from_secs(31 * 86_400);
+
+/// When a limit bites, this part of what is there goes at once, so that a flood does not search at every entry.
+pub(super) const EVICTED_PART: usize = 16;
+
+/// How often each limit made the engine forget something, since it was fresh.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitsHit {
+    /// Unregistered devices forgotten.
+    pub unknown_devices: u64,
+    /// Tracks forgotten.
+    pub tracks: u64,
+    /// Alerts ended with `limit`.
+    pub open_alerts: u64,
+    /// Labels not added.
+    pub labels: u64,
+    /// Times of deafness joined.
+    pub deaf_periods: u64,
+    /// Readings whose stored bytes could not be decoded, and so were not judged.
+    pub undecodable: u64,
+    /// Agreements or registries of the journal that are not valid, and so were not taken.
+    pub documents: u64,
+}

@@ -1,0 +1,135 @@
+//! What is known of each device that is registered or was heard.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::limits::{EVICTED_PART, LimitsHit, MAX_ABSENCE, MAX_UNKNOWN_DEVICES};
+use crate::geometry::LonLat;
+use crate::id::Id;
+use crate::time::Time;
+use crate::wire::DeviceState;
+
+/// Where something stands and its 95 % radius.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Stand {
+    pub(super) position: LonLat,
+    pub(super) hacc_m: f64,
+}
+
+/// One device.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) station: Id,
+    pub(super) registered: bool,
+    /// Journal time from which its silence counts: its latest arrival, its registration or its station's return.
+    pub(super) counted_from: Time,
+    pub(super) last_heard: Option<Time>,
+    pub(super) last_time: Option<Time>,
+    /// The latest reported one.
+    pub(super) stand: Option<Stand>,
+    pub(super) battery_pct: Option<f64>,
+    pub(super) readings: u64,
+    /// Wall time by which it said it would be heard.
+    pub(super) next_by: Option<Time>,
+    /// It said that it is under maintenance until then.
+    pub(super) in_maintenance: bool,
+    /// The interval that it told, seconds.
+    pub(super) interval_s: Option<f64>,
+    /// Under each tamper rule: since when it reports to be elsewhere.
+    #[serde(with = "super::pairs")]
+    pub(super) moved: BTreeMap<Id, Moved>,
+}
+
+/// Consecutive readings that place a device away from where it was surveyed.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Moved {
+    pub(super) since: Time,
+    pub(super) readings: u32,
+}
+
+impl Record {
+    fn new(station: Id, registered: bool, now: Time) -> Self {
+        Self {
+            station,
+            registered,
+            counted_from: now,
+            last_heard: None,
+            last_time: None,
+            stand: None,
+            battery_pct: None,
+            readings: 0,
+            next_by: None,
+            in_maintenance: false,
+            interval_s: None,
+            moved: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn heard(&mut self, now: Time) {
+        self.last_heard = Some(now);
+        self.counted_from = now;
+    }
+
+    /// Takes in what a device says of itself; a last will is the broker's word that it is gone.
+    pub(super) fn told(&mut self, state: &DeviceState, wall: Time) {
+        self.next_by = state.next_by.map(|next_by| next_by.min(wall + MAX_ABSENCE));
+        self.in_maintenance = state.reason.as_deref() == Some("maintenance");
+        if state.online {
+            // Longer than a day would be a way to have silence not judged.
+            self.interval_s = state.interval_s.filter(|interval| (0.1..=86_400.0).contains(interval));
+        }
+    }
+}
+
+/// All devices.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Records {
+    #[serde(with = "super::pairs")]
+    pub(super) by_id: BTreeMap<Id, Record>,
+    unknown: usize,
+}
+
+impl Records {
+    /// The record of a device, made if there is none.
+    pub(super) fn of(&mut self, device: &Id, station: &Id, now: Time, limits: &mut LimitsHit) -> &mut Record {
+        if !self.by_id.contains_key(device) {
+            if self.unknown >= MAX_UNKNOWN_DEVICES {
+                self.forget_unknown(limits);
+            }
+            self.unknown += 1;
+        }
+        self.by_id.entry(device.clone()).or_insert_with(|| Record::new(station.clone(), false, now))
+    }
+
+    fn forget_unknown(&mut self, limits: &mut LimitsHit) {
+        let unknown = self.by_id.iter().filter(|(_, record)| !record.registered);
+        let mut oldest: Vec<(Option<Time>, Id)> = unknown.map(|(id, record)| (record.last_heard, id.clone())).collect();
+        oldest.sort_unstable();
+        for (_, id) in oldest.into_iter().take(MAX_UNKNOWN_DEVICES / EVICTED_PART) {
+            self.by_id.remove(&id);
+            self.unknown -= 1;
+            limits.unknown_devices += 1;
+        }
+    }
+
+    /// Makes the registered ones those of the registry; what was heard of a device stays.
+    pub(super) fn register<'a>(&mut self, registered: impl Iterator<Item = (&'a Id, &'a Id)>, now: Time) {
+        let mut before = std::mem::take(&mut self.by_id);
+        for (device, station) in registered {
+            let mut record = before.remove(device).unwrap_or_else(|| Record::new(station.clone(), false, now));
+            if !record.registered {
+                record.registered = true;
+                record.counted_from = now;
+            }
+            record.station.clone_from(station);
+            self.by_id.insert(device.clone(), record);
+        }
+        for (device, mut record) in before {
+            record.registered = false;
+            record.moved.clear();
+            self.by_id.insert(device, record);
+        }
+        self.unknown = self.by_id.values().filter(|record| !record.registered).count();
+    }
+}

@@ -1,0 +1,11 @@
+//! The rules, one file each: what of a reading, or of nothing being heard, seems to break one.
+//!
+//! A rule looks and reports findings to the book; when an alert opens, is extended or ends
+//! for want of evidence is the book's.
+
+pub(super) mod crossing;
+pub(super) mod no_fire;
+pub(super) mod objects;
+pub(super) mod silence;
+pub(super) mod stay;
+pub(super) mod tamper;

@@ -1,0 +1,125 @@
+//! Tracked objects and watched devices, for the rules about where they are.
+
+use super::{crossing, stay};
+use crate::agreement::RuleKind;
+use crate::alert::PlaceExtent;
+use crate::engine::book::Book;
+use crate::engine::finding::in_force;
+use crate::engine::frame::Frame;
+use crate::engine::record::Stand;
+use crate::engine::sighting::Sighting;
+use crate::engine::tracks::{TrackKey, Tracks};
+use crate::registry::Mobility;
+use crate::wire::{Data, ObjectClass, Observation};
+
+/// Faster than this a person has not moved, metres a second.
+const FASTEST_PERSON_MPS: f64 = 15.0;
+/// The same for vehicles and weapons.
+const FASTEST_VEHICLE_MPS: f64 = 60.0;
+/// The same for what is not known, and for devices, which may fly.
+const FASTEST_MPS: f64 = 120.0;
+
+const fn fastest_mps(class: ObjectClass) -> f64 {
+    match class {
+        ObjectClass::Person => FASTEST_PERSON_MPS,
+        ObjectClass::Unknown => FASTEST_MPS,
+        _ => FASTEST_VEHICLE_MPS,
+    }
+}
+
+/// One sighting of an object.
+pub(super) struct Object {
+    pub(super) subject: String,
+    /// `None` for a watched device, which is of no class and counts for every one.
+    pub(super) class: Option<&'static str>,
+    pub(super) calibre_mm: Option<f64>,
+    pub(super) confidence: f64,
+    pub(super) extent: PlaceExtent,
+}
+
+impl Object {
+    pub(super) fn class(&self) -> &'static str {
+        self.class.unwrap_or("device")
+    }
+
+    pub(super) fn stand(&self) -> Option<Stand> {
+        match self.extent {
+            PlaceExtent::Point { position, hacc_m } => Some(Stand { position, hacc_m }),
+            _ => None,
+        }
+    }
+}
+
+/// Judges a tracked object or a weapon that a patrol reports.
+pub(in crate::engine) fn judge(sighting: &Sighting<'_>, tracks: &mut Tracks, book: &mut Book, frame: &mut Frame) {
+    match &sighting.reading.data {
+        Data::ObjectTrack(seen) => {
+            if !wanted(sighting, |kind| {
+                matches!(kind, RuleKind::Crossing | RuleKind::ExclusionZone | RuleKind::Withdrawal { .. })
+            }) {
+                return;
+            }
+            let class = seen.class.as_str();
+            let Some(extent) = sighting.extent_of_object(class, &seen.place) else { return };
+            let entry = sighting.entry;
+            let object = Object {
+                subject: format!("track:{}/{}/{}", entry.device, entry.boot, seen.track),
+                class: Some(class),
+                calibre_mm: seen.calibre_mm,
+                confidence: seen.confidence.unwrap_or(1.0),
+                extent,
+            };
+            let key: TrackKey = (entry.device.clone(), entry.boot, seen.track.clone());
+            let (time, fastest) = (sighting.time(), fastest_mps(seen.class));
+            let (now, stand) = (frame.now, object.stand());
+            let Some(track) = tracks.advance(&key, time, stand, fastest, now, &mut frame.limits) else { return };
+            crossing::judge(sighting, &object, track, book, frame);
+            stay::judge(sighting, &object, Some(track), book, frame);
+        }
+        Data::PatrolReport(report) if report.observation == Observation::Weapon => {
+            let Some(weapon) = &report.weapon else { return };
+            let class = weapon.class.map_or("unknown", ObjectClass::as_str);
+            let Some(extent) = sighting.extent_of_report(class, report) else { return };
+            let object = Object {
+                subject: format!("patrol:{}", sighting.entry.device),
+                class: Some(class),
+                calibre_mm: weapon.calibre_mm,
+                confidence: 1.0,
+                extent,
+            };
+            stay::judge(sighting, &object, None, book, frame);
+        }
+        _ => {}
+    }
+}
+
+/// Judges the position of a mobile device that is registered to be watched.
+pub(in crate::engine) fn judge_watched(
+    sighting: &Sighting<'_>,
+    tracks: &mut Tracks,
+    book: &mut Book,
+    frame: &mut Frame,
+) {
+    let watched = sighting.device.is_some_and(|device| device.watched && device.mobility == Mobility::Mobile);
+    let Some(stand) = sighting.stand else { return };
+    if !watched || !wanted(sighting, |kind| *kind == RuleKind::Crossing) {
+        return;
+    }
+    let device = &sighting.entry.device;
+    let object = Object {
+        subject: format!("device:{device}"),
+        class: None,
+        calibre_mm: None,
+        confidence: 1.0,
+        extent: PlaceExtent::Point { position: stand.position, hacc_m: stand.hacc_m },
+    };
+    let key = (device.clone(), 0, String::new());
+    let (time, now) = (sighting.time(), frame.now);
+    if let Some(track) = tracks.advance(&key, time, Some(stand), FASTEST_MPS, now, &mut frame.limits) {
+        crossing::judge(sighting, &object, track, book, frame);
+    }
+}
+
+fn wanted(sighting: &Sighting<'_>, kind: impl Fn(&RuleKind) -> bool) -> bool {
+    sighting.terms.agreement.rules.iter().any(|rule| kind(&rule.kind) && in_force(rule, sighting.time()))
+}

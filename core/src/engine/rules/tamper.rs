@@ -1,0 +1,178 @@
+//! `tamper`: a registered device was moved, opened, struck or imitated.
+//!
+//! Moved: it reports to be farther from where it was surveyed than the rule's distance and
+//! the combined 95 % radii of both positions, in at least two consecutive readings and for
+//! the dwell. In a registered maintenance window it is labelled and lowered, not hidden.
+
+use serde_json::Map;
+
+use crate::agreement::{Rule, RuleKind};
+use crate::alert::{Evidence, PlaceExtent};
+use crate::engine::book::Book;
+use crate::engine::finding::{Finding, Follow, in_force, step_down};
+use crate::engine::frame::Frame;
+use crate::engine::ground;
+use crate::engine::record::{Moved, Record};
+use crate::engine::sighting::{Sighting, reported, surveyed};
+use crate::engine::terms::{Roll, Terms, in_maintenance};
+use crate::log::RejectEntry;
+use crate::registry::Mobility;
+use crate::time::Time;
+use crate::wire::{Data, Enclosure, RejectReason};
+
+/// Readings in a row that must say that a device was moved.
+const LEAST_READINGS: u32 = 2;
+/// A position lies outside its 95 % radius by chance as often as this.
+const OUTSIDE: f64 = 0.05;
+/// Positions of one receiver err together, so no number of them makes it surer than this.
+const SUREST: f64 = 0.999;
+
+/// Judges a reading of a registered device; `newest` says that no reading with a later time came before.
+pub(in crate::engine) fn judge(
+    sighting: &Sighting<'_>,
+    newest: bool,
+    record: &mut Record,
+    book: &mut Book,
+    frame: &mut Frame,
+) {
+    let Some(device) = sighting.device else { return };
+    for rule in &sighting.terms.agreement.rules {
+        let RuleKind::Tamper { displacement_m, shock_g } = rule.kind else { continue };
+        if !in_force(rule, sighting.time()) {
+            continue;
+        }
+        if let Data::Health(health) = &sighting.reading.data {
+            if health.enclosure == Some(Enclosure::Open) {
+                report(sighting, rule, "opened", 1.0, None, book, frame);
+            }
+            if let (Some(limit), Some(shock)) = (shock_g, health.shock_g)
+                && shock >= limit
+            {
+                report(sighting, rule, "struck", 1.0, Some(("shock_g", shock)), book, frame);
+            }
+        }
+        let stands = device.mobility == Mobility::Fixed || device.watched;
+        if !stands || !newest {
+            continue;
+        }
+        let (Some(survey), Some(now_at)) = (surveyed(device), reported(sighting.reading, Some(device))) else {
+            continue;
+        };
+        let distance_m = ground::distance_m(survey.position, now_at.position);
+        if distance_m <= displacement_m + survey.hacc_m.hypot(now_at.hacc_m) {
+            record.moved.remove(&rule.id);
+            continue;
+        }
+        let moved = record.moved.entry(rule.id.clone()).or_insert(Moved { since: sighting.time(), readings: 0 });
+        moved.readings = moved.readings.saturating_add(1);
+        if moved.readings >= LEAST_READINGS && sighting.time().since(moved.since) >= rule.dwell {
+            let chance = OUTSIDE.powi(i32::try_from(moved.readings.min(8)).unwrap_or(8));
+            let probability = (1.0 - chance).min(SUREST);
+            report(sighting, rule, "moved", probability, Some(("displacement_m", distance_m)), book, frame);
+        }
+    }
+}
+
+fn report<'a>(
+    sighting: &Sighting<'a>,
+    rule: &'a Rule,
+    cause: &'static str,
+    probability: f64,
+    figure: Option<(&str, f64)>,
+    book: &mut Book,
+    frame: &mut Frame,
+) {
+    let device = &sighting.entry.device;
+    let mut finding = sighting.finding(rule, format!("device:{device}"), probability);
+    finding.observed = cause != "moved";
+    finding.follow = Follow::Latest;
+    finding.extent = sighting.stand.map(|stand| PlaceExtent::Point { position: stand.position, hacc_m: stand.hacc_m });
+    if sighting.in_maintenance {
+        finding.labels.push("maintenance".to_owned());
+        finding.severity = step_down(rule.severity);
+    }
+    finding.labels.push(format!("tamper:{cause}"));
+    finding.what = match (cause, figure) {
+        ("moved", Some((_, distance_m))) => {
+            format!("Device {device} reports to be {distance_m:.0} m from where it was surveyed")
+        }
+        ("struck", Some((_, shock))) => format!("Device {device} was struck ({shock:.1} g)"),
+        _ => format!("Device {device} was opened"),
+    };
+    finding.details = Map::from_iter([("cause".to_owned(), cause.into())]);
+    if let Some((name, value)) = figure {
+        finding.details.insert(name.to_owned(), value.into());
+    }
+    book.report(finding, sighting.terms, frame);
+}
+
+/// Judges a reject: somebody may be using a registered device's name.
+pub(in crate::engine) fn judge_reject(
+    reject: &RejectEntry,
+    terms: &Terms,
+    roll: &Roll,
+    book: &mut Book,
+    frame: &mut Frame,
+) {
+    let cause = match reject.reason {
+        RejectReason::ConflictingDuplicate => "imitated",
+        RejectReason::BadSignature => "bad_signature",
+        _ => return,
+    };
+    let Some(id) = &reject.device else { return };
+    let Some(device) = roll.device(id) else { return };
+    let wall = frame.wall(frame.now);
+    for rule in &terms.agreement.rules {
+        if !matches!(rule.kind, RuleKind::Tamper { .. }) || !in_force(rule, wall) {
+            continue;
+        }
+        let evidence = reject.identity.map(|(boot, seq)| Evidence {
+            offset: frame.offset,
+            device: id.clone(),
+            boot,
+            seq,
+            time: wall,
+            kind: "reject".to_owned(),
+        });
+        let mut labels = vec![format!("tamper:{cause}")];
+        let mut severity = rule.severity;
+        if in_maintenance(device, wall) {
+            labels.push("maintenance".to_owned());
+            severity = step_down(severity);
+        }
+        let what = if cause == "imitated" {
+            format!("Two different readings of device {id} bear the same number")
+        } else {
+            format!("A reading in the name of device {id} has a bad signature")
+        };
+        let finding = Finding {
+            rule,
+            subject: format!("device:{id}"),
+            zone: None,
+            facet: "",
+            opening: opening(reject, wall),
+            time: wall,
+            late: false,
+            probability: 1.0,
+            observed: true,
+            severity,
+            cool_down: Some(rule.cool_down),
+            extent: surveyed(device).map(|stand| PlaceExtent::Point { position: stand.position, hacc_m: stand.hacc_m }),
+            follow: Follow::Latest,
+            detections: 1,
+            evidence: evidence.into_iter().collect(),
+            labels,
+            what,
+            details: Map::from_iter([("cause".to_owned(), cause.into())]),
+        };
+        book.report(finding, terms, frame);
+    }
+}
+
+fn opening(reject: &RejectEntry, wall: Time) -> String {
+    let device = reject.device.as_ref().map_or("", |id| id.as_str());
+    match reject.identity {
+        Some((boot, seq)) => format!("{device}/{boot}/{seq}/{wall}"),
+        None => format!("{device}/{wall}"),
+    }
+}

@@ -1,0 +1,185 @@
+//! A reading as the rules see it: what was sensed, from where, when.
+
+use super::finding::{Finding, Follow};
+use super::ground;
+use super::located::{Located, SIGMAS_95_ONE_AXIS};
+use super::record::Stand;
+use super::terms::Terms;
+use crate::agreement::{Rule, Severity};
+use crate::alert::{Evidence, PlaceExtent};
+use crate::geometry::{LonLat, SIGMAS_95};
+use crate::id::Id;
+use crate::log::ReadingEntry;
+use crate::registry::{Device, Mobility};
+use crate::time::Time;
+use crate::wire::{ObjectPlace, PatrolReport, Reading};
+
+/// 95 % radius of a position that says nothing of its accuracy, where the registry gives no default: metres.
+pub const DEFAULT_HACC_M: f64 = 50.0;
+
+/// Greatest range by class where the registry gives none, metres: how far off such a thing may be sensed.
+const DEFAULT_RANGES_M: [(&str, f64); 8] = [
+    ("explosion", 15_000.0),
+    ("launch", 8_000.0),
+    ("missile", 10_000.0),
+    ("gunfire", 3_000.0),
+    ("aircraft", 10_000.0),
+    ("helicopter", 8_000.0),
+    ("uav", 1_000.0),
+    ("person", 2_000.0),
+];
+/// The same for all other classes: vehicles and weapons seen, and what is not known.
+const DEFAULT_RANGE_M: f64 = 5_000.0;
+
+/// One reading.
+pub(super) struct Sighting<'a> {
+    pub(super) terms: &'a Terms,
+    pub(super) entry: &'a ReadingEntry,
+    pub(super) reading: &'a Reading,
+    pub(super) offset: u64,
+    pub(super) station: &'a Id,
+    /// Its registration.
+    pub(super) device: Option<&'a Device>,
+    /// Where the device is: as surveyed if it is registered as fixed, else as reported.
+    pub(super) stand: Option<Stand>,
+    pub(super) late: bool,
+    /// Within a registered maintenance window at its own time.
+    pub(super) in_maintenance: bool,
+}
+
+impl<'a> Sighting<'a> {
+    pub(super) fn time(&self) -> Time {
+        self.entry.time
+    }
+
+    /// A test: announced as one, and in a window where tests are expected.
+    pub(super) fn is_test(&self) -> bool {
+        self.reading.test && self.in_maintenance
+    }
+
+    pub(super) fn located(&self, extent: PlaceExtent) -> Located<'a> {
+        Located::new(extent, self.time(), self.terms)
+    }
+
+    pub(super) fn evidence(&self) -> Evidence {
+        Evidence {
+            offset: self.offset,
+            device: self.entry.device.clone(),
+            boot: self.entry.boot,
+            seq: self.entry.seq,
+            time: self.entry.time,
+            kind: self.reading.data.kind().to_owned(),
+        }
+    }
+
+    /// A finding with what comes from the reading filled in.
+    pub(super) fn finding(&self, rule: &'a Rule, subject: String, probability: f64) -> Finding<'a> {
+        Finding {
+            rule,
+            subject,
+            zone: None,
+            facet: "",
+            opening: format!("{}/{}/{}", self.entry.device, self.entry.boot, self.entry.seq),
+            time: self.time(),
+            late: self.late,
+            probability,
+            observed: false,
+            severity: rule.severity,
+            cool_down: Some(rule.cool_down),
+            extent: None,
+            follow: Follow::Best,
+            detections: 1,
+            evidence: vec![self.evidence()],
+            labels: Vec::new(),
+            what: String::new(),
+            details: serde_json::Map::new(),
+        }
+    }
+
+    /// Greatest range at which the device senses a class, metres.
+    pub(super) fn range_m(&self, class: &str) -> f64 {
+        let registered = self.device.and_then(|device| device.range_m.get(class).copied());
+        registered.unwrap_or_else(|| {
+            let known = DEFAULT_RANGES_M.iter().find(|(known, _)| *known == class);
+            known.map_or(DEFAULT_RANGE_M, |(_, range_m)| *range_m)
+        })
+    }
+
+    /// Where something is that was sensed from here: in the 95 % sector of its bearing, or all around.
+    pub(super) fn extent_of_bearing(&self, class: &str, bearing: Option<(f64, f64)>) -> Option<PlaceExtent> {
+        let stand = self.stand?;
+        let range_m = self.range_m(class);
+        let width_deg = bearing.map_or(360.0, |(_, sd_deg)| 2.0 * SIGMAS_95_ONE_AXIS * sd_deg);
+        Some(match bearing {
+            Some((bearing_deg, _)) if width_deg < 360.0 => PlaceExtent::Sector {
+                position: stand.position,
+                bearing_deg,
+                width_deg,
+                range_min_m: 0.0,
+                range_max_m: range_m,
+            },
+            _ => PlaceExtent::Disc { position: stand.position, radius_m: range_m },
+        })
+    }
+
+    /// Where an object is: as its position, its bearing and range, its bearing, or all around.
+    pub(super) fn extent_of_object(&self, class: &str, place: &ObjectPlace) -> Option<PlaceExtent> {
+        if let Some(at) = place.position {
+            let position = LonLat::new(at.lon, at.lat)?;
+            return Some(PlaceExtent::Point { position, hacc_m: at.hacc_m.unwrap_or(DEFAULT_HACC_M) });
+        }
+        let bearing = place.bearing_deg.zip(place.bearing_sd_deg);
+        if let (Some((bearing_deg, bearing_sd_deg)), Some((range_m, range_sd_m))) =
+            (bearing, place.range_m.zip(place.range_sd_m))
+        {
+            let stand = self.stand?;
+            // The longer axis of the ellipse, taken as a circle: never more certain than the sensor is.
+            let across_m = range_m * bearing_sd_deg.to_radians();
+            let own_m = SIGMAS_95 * range_sd_m.max(across_m);
+            let position = ground::step(stand.position, bearing_deg, range_m);
+            return Some(PlaceExtent::Point { position, hacc_m: own_m.hypot(stand.hacc_m) });
+        }
+        self.extent_of_bearing(class, bearing)
+    }
+
+    /// Where a patrol says that something was: `None` if it gives neither sector nor range.
+    pub(super) fn extent_of_report(&self, class: &str, report: &PatrolReport) -> Option<PlaceExtent> {
+        let stand = self.stand?;
+        let range_max_m = report.range_max_m.unwrap_or_else(|| self.range_m(class));
+        let range_min_m = report.range_min_m.unwrap_or(0.0).min(range_max_m);
+        match (report.sector_deg, report.sector_width_deg.unwrap_or(360.0)) {
+            (Some(bearing_deg), width_deg) if width_deg < 360.0 => {
+                Some(PlaceExtent::Sector { position: stand.position, bearing_deg, width_deg, range_min_m, range_max_m })
+            }
+            _ => report.range_max_m.map(|radius_m| PlaceExtent::Disc { position: stand.position, radius_m }),
+        }
+    }
+
+    /// Lowers and labels a finding by the notified activities.
+    pub(super) fn severity(&self, rule: &Rule, located: Option<&Located<'_>>, labels: &mut Vec<String>) -> Severity {
+        super::finding::after_activities(&self.terms.agreement, rule.severity, self.time(), located, labels)
+    }
+}
+
+/// The position that a reading reports, with its radius or what the registry gives for one that says none.
+pub(super) fn reported(reading: &Reading, device: Option<&Device>) -> Option<Stand> {
+    let position = reading.position.as_ref()?;
+    let at = LonLat::new(position.lon?, position.lat?)?;
+    let default = device.map_or(DEFAULT_HACC_M, |device| device.hacc_m);
+    Some(Stand { position: at, hacc_m: position.hacc_m.unwrap_or(default) })
+}
+
+/// Where a registered device was surveyed.
+pub(super) fn surveyed(device: &Device) -> Option<Stand> {
+    Some(Stand { position: device.position?, hacc_m: device.hacc_m })
+}
+
+/// Where a device is taken to be.
+pub(super) fn stand_of(reading: &Reading, device: Option<&Device>) -> Option<Stand> {
+    match device {
+        Some(device) if device.mobility == Mobility::Fixed => {
+            surveyed(device).or_else(|| reported(reading, Some(device)))
+        }
+        _ => reported(reading, device),
+    }
+}

@@ -1,0 +1,154 @@
+//! The engine's whole state as bytes, exact to the bit.
+//!
+//! JSON, with each number that is not whole written as the text `f` and the 16 hexadecimal
+//! digits of its bits (other texts as `s` and the text): what is read back is what was written.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Number, Value};
+
+use super::book::Book;
+use super::frame::Frame;
+use super::record::Records;
+use super::rules::silence::AllOverdue;
+use super::terms::{Roll, Terms};
+use super::tracks::Tracks;
+use super::{ENGINE_VERSION, Engine, SnapshotError};
+use crate::log::Document;
+
+/// What a snapshot says of itself, read before the rest.
+#[derive(Deserialize)]
+struct Head {
+    version: u32,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    version: u32,
+    agreement: Option<&'a Document>,
+    registry: Option<&'a Document>,
+    entries: bool,
+    offset: u64,
+    frame: &'a Frame,
+    records: &'a Records,
+    tracks: &'a Tracks,
+    #[serde(with = "super::pairs")]
+    overdue: &'a AllOverdue,
+    book: &'a Book,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    agreement: Option<Document>,
+    registry: Option<Document>,
+    entries: bool,
+    offset: u64,
+    frame: Frame,
+    records: Records,
+    tracks: Tracks,
+    #[serde(with = "super::pairs")]
+    overdue: AllOverdue,
+    book: Book,
+}
+
+pub(super) fn write(engine: &Engine) -> Vec<u8> {
+    let written = Written {
+        version: ENGINE_VERSION,
+        agreement: engine.terms.as_ref().map(|terms| &terms.document),
+        registry: engine.roll.document.as_ref(),
+        entries: engine.entries,
+        offset: engine.offset,
+        frame: &engine.frame,
+        records: &engine.records,
+        tracks: &engine.tracks,
+        overdue: &engine.overdue,
+        book: &engine.book,
+    };
+    // All keys are text and nothing refuses to be written, so neither step fails.
+    let mut value = serde_json::to_value(&written).unwrap_or_default();
+    each_leaf(&mut value, &hide_float);
+    serde_json::to_vec(&value).unwrap_or_default()
+}
+
+pub(super) fn read(bytes: &[u8]) -> Result<Engine, SnapshotError> {
+    let unreadable = |error: serde_json::Error| SnapshotError::Unreadable(error.to_string());
+    let mut value: Value = serde_json::from_slice(bytes).map_err(unreadable)?;
+    let head = Head::deserialize(&value).map_err(unreadable)?;
+    if head.version != ENGINE_VERSION {
+        return Err(SnapshotError::OtherVersion(head.version));
+    }
+    each_leaf(&mut value, &show_float);
+    let read: Read = serde_json::from_value(value).map_err(unreadable)?;
+    let terms = match &read.agreement {
+        Some(document) => Some(Terms::of(document).ok_or_else(|| not_valid("agreement"))?),
+        None => None,
+    };
+    let roll = match &read.registry {
+        Some(document) => Roll::of(document).ok_or_else(|| not_valid("registry"))?,
+        None => Roll::default(),
+    };
+    Ok(Engine {
+        terms: terms.map(Into::into),
+        roll: roll.into(),
+        entries: read.entries,
+        offset: read.offset,
+        frame: read.frame,
+        records: read.records,
+        tracks: read.tracks,
+        overdue: read.overdue,
+        book: read.book,
+    })
+}
+
+fn not_valid(what: &str) -> SnapshotError {
+    SnapshotError::Unreadable(format!("its {what} is not valid"))
+}
+
+fn each_leaf(value: &mut Value, change: &impl Fn(&mut Value)) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| each_leaf(item, change)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| each_leaf(field, change)),
+        leaf => change(leaf),
+    }
+}
+
+fn hide_float(leaf: &mut Value) {
+    *leaf = match &*leaf {
+        Value::Number(number) if number.is_f64() => {
+            Value::String(format!("f{:016x}", number.as_f64().unwrap_or_default().to_bits()))
+        }
+        Value::String(text) => Value::String(format!("s{text}")),
+        _ => return,
+    };
+}
+
+fn show_float(leaf: &mut Value) {
+    let Value::String(text) = &*leaf else { return };
+    let shown = if let Some(text) = text.strip_prefix('s') {
+        Value::String(text.to_owned())
+    } else {
+        let bits = text.strip_prefix('f').and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        bits.and_then(|bits| Number::from_f64(f64::from_bits(bits))).map_or(Value::Null, Value::Number)
+    };
+    *leaf = shown;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn numbers_and_texts_come_back_exactly(bits: u64, text: String, whole: i64) {
+            let float = f64::from_bits(bits);
+            prop_assume!(float.is_finite());
+            let before = serde_json::json!({"a": [float, whole, text, null, true]});
+            let mut value = before.clone();
+            each_leaf(&mut value, &hide_float);
+            let mut value: Value = serde_json::from_slice(&serde_json::to_vec(&value).unwrap()).unwrap();
+            each_leaf(&mut value, &show_float);
+            prop_assert_eq!(value["a"][0].as_f64().unwrap().to_bits(), bits);
+            prop_assert_eq!(value, before);
+        }
+    }
+}

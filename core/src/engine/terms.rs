@@ -1,0 +1,124 @@
+//! The agreement and the registry in force, with what the engine looks up in them.
+
+use std::collections::BTreeMap;
+
+use crate::agreement::{Agreement, Bundle, Hours, Line, Rule, RuleKind, compile};
+use crate::geometry::LonLat;
+use crate::id::Id;
+use crate::log::Document;
+use crate::registry::{Device, Registry, parse_registry};
+use crate::time::{NANOS_PER_SECOND, Time};
+
+/// The agreement in force.
+#[derive(Debug)]
+pub(super) struct Terms {
+    pub(super) document: Document,
+    pub(super) agreement: Agreement,
+    /// For each of the agreement's lines what tells it from another course; changed terms may keep their line.
+    prints: Vec<u64>,
+}
+
+impl Terms {
+    /// `None` if the document does not compile.
+    pub(super) fn of(document: &Document) -> Option<Self> {
+        let bundle = Bundle::from_document(document).ok()?;
+        let agreement = compile(&bundle).ok()?;
+        let prints = agreement.lines.iter().map(print).collect();
+        Some(Self { document: document.clone(), agreement, prints })
+    }
+
+    /// The line `id`, or the primary one, as it is at `time`, with its print.
+    pub(super) fn line(&self, id: Option<&Id>, time: Time) -> Option<(&Line, u64)> {
+        let lines = &self.agreement.lines;
+        let id = id.or_else(|| lines.first().map(|line| &line.id))?;
+        let place = lines.iter().position(|line| line.id == *id && line.validity.contains(time))?;
+        Some((lines.get(place)?, *self.prints.get(place)?))
+    }
+
+    pub(super) fn rule(&self, id: &Id) -> Option<&Rule> {
+        self.agreement.rules.iter().find(|rule| rule.id == *id)
+    }
+
+    /// The rules that judge silence.
+    pub(super) fn silence_rules(&self) -> impl Iterator<Item = &Rule> {
+        self.agreement.rules.iter().filter(|rule| matches!(rule.kind, RuleKind::Silence { .. }))
+    }
+}
+
+/// FNV-1a over the id and the vertices' bits.
+fn print(line: &Line) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut take = |bytes: &[u8]| {
+        for byte in bytes {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    };
+    take(line.id.as_str().as_bytes());
+    for part in line.index.parts() {
+        take(b"/");
+        for LonLat { lon, lat } in part {
+            take(&lon.to_bits().to_le_bytes());
+            take(&lat.to_bits().to_le_bytes());
+        }
+    }
+    hash
+}
+
+/// Whether the time of day is within one of these hours; none given: always.
+pub(super) fn within_hours(hours: &[Hours], time: Time) -> bool {
+    let second = (time.nanos().div_euclid(NANOS_PER_SECOND)).rem_euclid(86_400) as u32;
+    let within = |hours: &Hours| {
+        if hours.from_s <= hours.to_s {
+            (hours.from_s..hours.to_s).contains(&second)
+        } else {
+            second >= hours.from_s || second < hours.to_s
+        }
+    };
+    hours.is_empty() || hours.iter().any(within)
+}
+
+/// The registry in force.
+#[derive(Debug, Default)]
+pub(super) struct Roll {
+    pub(super) document: Option<Document>,
+    pub(super) registry: Registry,
+    /// The devices of each station whose silence can be judged, by id.
+    pub(super) timed: BTreeMap<Id, Vec<Id>>,
+}
+
+impl Roll {
+    /// `None` if the document is not a registry.
+    pub(super) fn of(document: &Document) -> Option<Self> {
+        let registry = parse_registry(&document.text).ok()?;
+        let mut timed: BTreeMap<Id, Vec<Id>> = BTreeMap::new();
+        for (id, device) in &registry.devices {
+            if device.interval_s.is_some() {
+                timed.entry(device.station.clone()).or_default().push(id.clone());
+            }
+        }
+        Some(Self { document: Some(document.clone()), registry, timed })
+    }
+
+    pub(super) fn device(&self, id: &Id) -> Option<&Device> {
+        self.registry.devices.get(id)
+    }
+}
+
+/// Whether `wall` is in one of the device's maintenance windows.
+pub(super) fn in_maintenance(device: &Device, wall: Time) -> bool {
+    device.maintenance.iter().any(|window| window.contains(wall))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_of_the_day_may_span_midnight() {
+        let night = [Hours { from_s: 22 * 3600, to_s: 6 * 3600 }];
+        let at = |text: &str| within_hours(&night, text.parse().unwrap());
+        assert!(at("2026-11-24T23:00:00Z") && at("2026-11-24T05:59:59Z"));
+        assert!(!at("2026-11-24T06:00:00Z") && !at("2026-11-24T12:00:00Z"));
+        assert!(within_hours(&[], Time::from_nanos(-1)));
+    }
+}

@@ -1,0 +1,125 @@
+//! Tracked objects and watched devices: where each was last, and what each rule knows of it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::ground;
+use super::limits::{EVICTED_PART, LimitsHit, MAX_TRACK_GAP, MAX_TRACKS, MAX_TRACKS_PER_DEVICE};
+use super::record::Stand;
+use crate::alert::Evidence;
+use crate::geometry::Side;
+use crate::id::Id;
+use crate::time::Time;
+
+/// A track: the device, its boot and the sensor's name for the object; a watched device is its own track,
+/// with boot 0 and no name.
+pub(super) type TrackKey = (Id, u32, String);
+
+/// What is known of one track.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Track {
+    arrived: Time,
+    /// Reading time of its newest sighting.
+    time: Time,
+    stand: Option<Stand>,
+    /// It was lost for too long, or jumped, and started anew.
+    pub(super) restarted: bool,
+    /// Under each crossing rule: where it surely was last.
+    #[serde(with = "super::pairs")]
+    pub(super) sure: BTreeMap<Id, Sure>,
+    /// Under each rule and zone: since when it is where it should not be.
+    #[serde(with = "super::pairs")]
+    pub(super) inside: BTreeMap<(Id, Option<Id>), Inside>,
+}
+
+/// A position that was surely on one side.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Sure {
+    pub(super) side: Side,
+    pub(super) probability: f64,
+    pub(super) time: Time,
+    pub(super) stand: Stand,
+    pub(super) distance_m: f64,
+    /// The line that it was sure of.
+    pub(super) line: u64,
+    pub(super) evidence: Evidence,
+}
+
+/// A stay where the rule forbids it, by reading time.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Inside {
+    pub(super) since: Time,
+}
+
+/// All tracks.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Tracks {
+    #[serde(with = "super::pairs")]
+    by_key: BTreeMap<TrackKey, Track>,
+}
+
+impl Tracks {
+    /// Takes a sighting in; `None` if it is not newer than what is known of the track, so that nothing follows from it.
+    pub(super) fn advance(
+        &mut self,
+        key: &TrackKey,
+        time: Time,
+        stand: Option<Stand>,
+        fastest_mps: f64,
+        now: Time,
+        limits: &mut LimitsHit,
+    ) -> Option<&mut Track> {
+        if !self.by_key.contains_key(key) {
+            self.make_room(key, limits);
+            let track =
+                Track { arrived: now, time, stand, restarted: false, sure: BTreeMap::new(), inside: BTreeMap::new() };
+            return Some(self.by_key.entry(key.clone()).or_insert(track));
+        }
+        let track = self.by_key.get_mut(key)?;
+        track.arrived = now;
+        if time <= track.time {
+            return None;
+        }
+        let gap = time.since(track.time);
+        if gap > MAX_TRACK_GAP || jumped(track.stand, stand, gap.secs_f64() * fastest_mps) {
+            track.restarted = true;
+            track.sure.clear();
+            track.inside.clear();
+        }
+        track.time = time;
+        if stand.is_some() {
+            track.stand = stand;
+        }
+        Some(track)
+    }
+
+    fn make_room(&mut self, key: &TrackKey, limits: &mut LimitsHit) {
+        let first = (key.0.clone(), 0, String::new());
+        let own = self.by_key.range(first..).take_while(|(other, _)| other.0 == key.0);
+        let mut own: Vec<(Time, TrackKey)> = own.map(|(key, track)| (track.arrived, key.clone())).collect();
+        if own.len() >= MAX_TRACKS_PER_DEVICE {
+            own.sort_unstable();
+            self.forget(own.into_iter().take(MAX_TRACKS_PER_DEVICE / EVICTED_PART), limits);
+        }
+        if self.by_key.len() >= MAX_TRACKS {
+            let mut all: Vec<(Time, TrackKey)> =
+                self.by_key.iter().map(|(key, track)| (track.arrived, key.clone())).collect();
+            all.sort_unstable();
+            self.forget(all.into_iter().take(MAX_TRACKS / EVICTED_PART), limits);
+        }
+    }
+
+    fn forget(&mut self, oldest: impl Iterator<Item = (Time, TrackKey)>, limits: &mut LimitsHit) {
+        for (_, key) in oldest {
+            self.by_key.remove(&key);
+            limits.tracks += 1;
+        }
+    }
+}
+
+/// Whether it cannot have come from one to the other, however wrong both positions are within their radii.
+fn jumped(from: Option<Stand>, to: Option<Stand>, reach_m: f64) -> bool {
+    let (Some(from), Some(to)) = (from, to) else { return false };
+    ground::distance_m(from.position, to.position) > reach_m + from.hacc_m + to.hacc_m
+}
