@@ -1,16 +1,17 @@
 //! A place with its uncertainty, against the line, the zones and a rule's terms.
 //!
-//! A point with a radius is judged by the geometry's closed forms. A disc or sector is
-//! judged by a fixed pattern of samples: the position is taken as evenly spread over the
-//! area, and across a sector as normally distributed about its bearing.
+//! A point with a radius is normally distributed about its middle; in a disc or sector the
+//! place is taken as evenly spread over the area.
 
 use std::cell::OnceCell;
 
-use super::ground;
 use super::terms::Terms;
-use crate::agreement::{Line, Rule};
+use crate::agreement::{Extent, Line, Rule};
 use crate::alert::{Place, PlaceExtent, ZoneProbability};
-use crate::geometry::{LonLat, Side, probability_side_a, probability_within};
+use crate::geometry::{
+    LineIndex, LonLat, Sector, Side, probability_sector_in_area, probability_sector_side_a, probability_sector_within,
+    probability_side_a, probability_within,
+};
 use crate::id::Id;
 use crate::time::Time;
 
@@ -19,22 +20,17 @@ pub(super) const SURE: f64 = 0.95;
 /// Two-sided 95 % of a normal distribution in standard deviations.
 pub(super) const SIGMAS_95_ONE_AXIS: f64 = 1.96;
 
-const RINGS: u32 = 8;
-const BEARINGS_OF_DISC: u32 = 24;
-const BEARINGS_OF_SECTOR: u32 = 16;
-
 /// A place at a time, under the terms in force.
 pub(super) struct Located<'a> {
     pub(super) extent: PlaceExtent,
     time: Time,
     terms: &'a Terms,
-    samples: OnceCell<Vec<(LonLat, f64)>>,
     primary_side_a: OnceCell<Option<f64>>,
 }
 
 impl<'a> Located<'a> {
     pub(super) fn new(extent: PlaceExtent, time: Time, terms: &'a Terms) -> Self {
-        Self { extent, time, terms, samples: OnceCell::new(), primary_side_a: OnceCell::new() }
+        Self { extent, time, terms, primary_side_a: OnceCell::new() }
     }
 
     /// The line `id`, or the primary one, in the version in force.
@@ -47,25 +43,54 @@ impl<'a> Located<'a> {
 
     /// P(side A of the line); `None` without a line in force.
     pub(super) fn side_a(&self, line: Option<&Id>) -> Option<f64> {
-        let compute = || {
-            let index = &self.line(line)?.index;
-            Some(self.mean(|position, hacc_m| probability_side_a(index, position, hacc_m)))
-        };
+        let compute = || Some(self.on_side_a(&self.line(line)?.index));
         let primary = self.terms.agreement.lines.first().map(|line| &line.id);
         if line.is_none() || line == primary { *self.primary_side_a.get_or_init(compute) } else { compute() }
     }
 
     /// P(within a distance of the line); `None` without a line in force.
     pub(super) fn within(&self, line: Option<&Id>, distance_m: f64) -> Option<f64> {
-        let index = &self.line(line)?.index;
-        Some(self.mean(|position, hacc_m| probability_within(index, distance_m, position, hacc_m)))
+        Some(self.near(&self.line(line)?.index, distance_m))
+    }
+
+    fn on_side_a(&self, line: &LineIndex) -> f64 {
+        match self.spread() {
+            Spread::Normal(position, hacc_m) => probability_side_a(line, position, hacc_m),
+            Spread::Even(sector) => probability_sector_side_a(line, &sector),
+        }
+    }
+
+    fn near(&self, line: &LineIndex, distance_m: f64) -> f64 {
+        match self.spread() {
+            Spread::Normal(position, hacc_m) => probability_within(line, distance_m, position, hacc_m),
+            Spread::Even(sector) => probability_sector_within(line, distance_m, &sector),
+        }
     }
 
     /// P(inside a zone); 0 when no version of it is in force.
     pub(super) fn in_zone(&self, zone: &Id) -> f64 {
-        self.mean(|position, hacc_m| {
-            self.terms.agreement.zone_probability(zone, self.time, position, hacc_m).unwrap_or(0.0)
-        })
+        let agreement = &self.terms.agreement;
+        let sector = match self.spread() {
+            Spread::Normal(position, hacc_m) => {
+                return agreement.zone_probability(zone, self.time, position, hacc_m).unwrap_or(0.0);
+            }
+            Spread::Even(sector) => sector,
+        };
+        let version = agreement.zones.iter().find(|one| one.id == *zone && one.validity.contains(self.time));
+        match version.map(|zone| &zone.extent) {
+            Some(Extent::Area(area)) => probability_sector_in_area(area, &sector),
+            Some(Extent::Buffer { line, distance_m, side }) => {
+                let Some(line) = self.line(Some(line)) else { return 0.0 };
+                let near = self.near(&line.index, *distance_m);
+                match side {
+                    _ if near <= 0.0 => 0.0,
+                    None | Some(Side::Undetermined) => near,
+                    Some(Side::A) => near.min(self.on_side_a(&line.index)),
+                    Some(Side::B) => near.min(1.0 - self.on_side_a(&line.index)),
+                }
+            }
+            None => 0.0,
+        }
     }
 
     /// P(inside the likeliest of these zones), a lower bound of that for any of them.
@@ -133,86 +158,19 @@ impl<'a> Located<'a> {
         zones
     }
 
-    /// The mean of a probability over where it may be.
-    fn mean(&self, of: impl Fn(LonLat, f64) -> f64) -> f64 {
-        if let PlaceExtent::Point { position, hacc_m } = self.extent {
-            return of(position, hacc_m);
+    fn spread(&self) -> Spread {
+        match self.extent {
+            PlaceExtent::Point { position, hacc_m } => Spread::Normal(position, hacc_m),
+            PlaceExtent::Disc { position, radius_m } => Spread::Even(Sector::disc(position, radius_m)),
+            PlaceExtent::Sector { position, bearing_deg, width_deg, range_min_m, range_max_m } => {
+                Spread::Even(Sector { centre: position, bearing_deg, width_deg, range_min_m, range_max_m })
+            }
         }
-        let samples = self.samples.get_or_init(|| samples(self.extent));
-        samples.iter().map(|(position, weight)| of(*position, 0.0) * weight).sum::<f64>().clamp(0.0, 1.0)
     }
 }
 
-/// Positions of a disc or sector with weights that sum to 1.
-fn samples(extent: PlaceExtent) -> Vec<(LonLat, f64)> {
-    let (from, range_min_m, range_max_m, bearings) = match extent {
-        PlaceExtent::Point { position, .. } => return vec![(position, 1.0)],
-        PlaceExtent::Disc { position, radius_m } => {
-            let step = 360.0 / f64::from(BEARINGS_OF_DISC);
-            let bearings = (0..BEARINGS_OF_DISC).map(|i| (f64::from(i) * step, 1.0)).collect::<Vec<_>>();
-            (position, 0.0, radius_m, bearings)
-        }
-        PlaceExtent::Sector { position, bearing_deg, width_deg, range_min_m, range_max_m } => {
-            let across = |i: u32| 2.0 * (f64::from(i) + 0.5) / f64::from(BEARINGS_OF_SECTOR) - 1.0;
-            let one = |i| {
-                let sigmas = across(i) * SIGMAS_95_ONE_AXIS;
-                (bearing_deg + across(i) * width_deg / 2.0, (-sigmas * sigmas / 2.0).exp())
-            };
-            (position, range_min_m, range_max_m, (0..BEARINGS_OF_SECTOR).map(one).collect())
-        }
-    };
-    let total: f64 = bearings.iter().map(|(_, weight)| weight).sum::<f64>() * f64::from(RINGS);
-    let (min2, max2) = (range_min_m * range_min_m, range_max_m * range_max_m);
-    let mut found = Vec::with_capacity(bearings.len() * RINGS as usize);
-    for ring in 0..RINGS {
-        // Rings of equal area, each sampled at the radius that halves it.
-        let range_m = (min2 + (max2 - min2) * (f64::from(ring) + 0.5) / f64::from(RINGS)).sqrt();
-        // Turned from ring to ring, so that no spoke lies along a border.
-        let turn = if matches!(extent, PlaceExtent::Disc { .. }) { f64::from(ring) * 6.9 } else { 0.0 };
-        for (bearing, weight) in &bearings {
-            found.push((ground::step(from, bearing + turn, range_m), weight / total));
-        }
-    }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FROM: LonLat = LonLat { lon: 37.9, lat: 48.1 };
-
-    #[test]
-    fn samples_of_a_disc_are_spread_evenly_over_it() {
-        let samples = samples(PlaceExtent::Disc { position: FROM, radius_m: 10_000.0 });
-        let total: f64 = samples.iter().map(|(_, weight)| weight).sum();
-        assert!((total - 1.0).abs() < 1e-12);
-        let within = |range: f64| {
-            let near = samples.iter().filter(|(at, _)| ground::distance_m(FROM, *at) <= range);
-            near.map(|(_, weight)| weight).sum::<f64>()
-        };
-        assert!((within(7_071.0) - 0.5).abs() < 0.01);
-        assert!((within(10_001.0) - 1.0).abs() < 1e-9);
-        let north: f64 = samples.iter().filter(|(at, _)| at.lat > FROM.lat).map(|(_, weight)| weight).sum();
-        assert!((north - 0.5).abs() < 0.03, "{north}");
-    }
-
-    #[test]
-    fn samples_of_a_sector_lie_in_it_and_most_near_its_bearing() {
-        let sector = PlaceExtent::Sector {
-            position: FROM,
-            bearing_deg: 90.0,
-            width_deg: 40.0,
-            range_min_m: 1_000.0,
-            range_max_m: 5_000.0,
-        };
-        let samples = samples(sector);
-        assert!(samples.iter().all(|(at, _)| at.lon > FROM.lon));
-        let near: f64 = samples
-            .iter()
-            .filter(|(at, _)| ((at.lat - FROM.lat) / (at.lon - FROM.lon)).abs() < 0.13)
-            .map(|(_, weight)| weight)
-            .sum();
-        assert!(near > 0.55 && near < 0.9, "{near}");
-    }
+/// How a place is distributed.
+enum Spread {
+    Normal(LonLat, f64),
+    Even(Sector),
 }

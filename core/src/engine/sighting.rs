@@ -1,13 +1,12 @@
 //! A reading as the rules see it: what was sensed, from where, when.
 
 use super::finding::{Finding, Follow};
-use super::ground;
 use super::located::{Located, SIGMAS_95_ONE_AXIS};
 use super::record::Stand;
 use super::terms::Terms;
 use crate::agreement::{Rule, Severity};
 use crate::alert::{Evidence, PlaceExtent};
-use crate::geometry::{LonLat, SIGMAS_95};
+use crate::geometry::{LonLat, SIGMAS_95, destination};
 use crate::id::Id;
 use crate::log::ReadingEntry;
 use crate::registry::{Device, Mobility};
@@ -136,7 +135,7 @@ impl<'a> Sighting<'a> {
             // The longer axis of the ellipse, taken as a circle: never more certain than the sensor is.
             let across_m = range_m * bearing_sd_deg.to_radians();
             let own_m = SIGMAS_95 * range_sd_m.max(across_m);
-            let position = ground::step(stand.position, bearing_deg, range_m);
+            let position = destination(stand.position, bearing_deg, range_m);
             return Some(PlaceExtent::Point { position, hacc_m: own_m.hypot(stand.hacc_m) });
         }
         self.extent_of_bearing(class, bearing)

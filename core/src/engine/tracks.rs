@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::ground;
 use super::limits::{EVICTED_PART, LimitsHit, MAX_TRACK_GAP, MAX_TRACKS, MAX_TRACKS_PER_DEVICE};
 use super::record::Stand;
 use crate::alert::Evidence;
-use crate::geometry::Side;
+use crate::geometry::{Side, distance_m};
 use crate::id::Id;
 use crate::time::Time;
 
@@ -121,5 +120,5 @@ impl Tracks {
 /// Whether it cannot have come from one to the other, however wrong both positions are within their radii.
 fn jumped(from: Option<Stand>, to: Option<Stand>, reach_m: f64) -> bool {
     let (Some(from), Some(to)) = (from, to) else { return false };
-    ground::distance_m(from.position, to.position) > reach_m + from.hacc_m + to.hacc_m
+    distance_m(from.position, to.position) > reach_m + from.hacc_m + to.hacc_m
 }

@@ -65,7 +65,9 @@ fn report<'a>(
     let way = before.distance_m + after.distance_m;
     let part = if way > 0.0 { before.distance_m / way } else { 0.5 };
     let gap = after.time.since(before.time);
-    let crossed_at = before.time + Span::from_secs_f64(gap.secs_f64() * part);
+    // To the millisecond: an interpolation is no better.
+    let into_gap = Span::from_secs_f64((gap.secs_f64() * part * 1_000.0).round() / 1_000.0);
+    let crossed_at = before.time + into_gap.min(gap);
     let position = ground::between(before.stand.position, after.stand.position, part);
     let extent = PlaceExtent::Point { position, hacc_m: before.stand.hacc_m.max(after.stand.hacc_m) };
     let located = sighting.located(extent);

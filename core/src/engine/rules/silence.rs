@@ -21,7 +21,7 @@ use crate::engine::record::Stand;
 use crate::engine::sighting::surveyed;
 use crate::engine::terms::Terms;
 use crate::engine::timers::TimerKey;
-use crate::geometry::LonLat;
+use crate::geometry::{LonLat, distance_m};
 use crate::id::Id;
 use crate::time::{Span, Time};
 
@@ -395,6 +395,6 @@ fn middle(stands: &[Stand]) -> Option<PlaceExtent> {
     for (count, stand) in rest.iter().enumerate() {
         position = ground::between(position, stand.position, 1.0 / (count as f64 + 2.0));
     }
-    let reach = |stand: &Stand| ground::distance_m(position, stand.position) + stand.hacc_m;
+    let reach = |stand: &Stand| distance_m(position, stand.position) + stand.hacc_m;
     Some(PlaceExtent::Point { position, hacc_m: stands.iter().map(reach).fold(0.0, f64::max) })
 }

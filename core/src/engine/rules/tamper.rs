@@ -11,10 +11,10 @@ use crate::alert::{Evidence, PlaceExtent};
 use crate::engine::book::Book;
 use crate::engine::finding::{Finding, Follow, in_force, step_down};
 use crate::engine::frame::Frame;
-use crate::engine::ground;
 use crate::engine::record::{Moved, Record};
 use crate::engine::sighting::{Sighting, reported, surveyed};
 use crate::engine::terms::{Roll, Terms, in_maintenance};
+use crate::geometry;
 use crate::log::RejectEntry;
 use crate::registry::Mobility;
 use crate::time::Time;
@@ -58,7 +58,7 @@ pub(in crate::engine) fn judge(
         let (Some(survey), Some(now_at)) = (surveyed(device), reported(sighting.reading, Some(device))) else {
             continue;
         };
-        let distance_m = ground::distance_m(survey.position, now_at.position);
+        let distance_m = geometry::distance_m(survey.position, now_at.position);
         if distance_m <= displacement_m + survey.hacc_m.hypot(now_at.hacc_m) {
             record.moved.remove(&rule.id);
             continue;

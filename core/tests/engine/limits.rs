@@ -1,0 +1,56 @@
+//! What grows has a limit, and the limit is counted.
+
+use truceline_core::engine::{Engine, MAX_TRACKS_PER_DEVICE, MAX_UNKNOWN_DEVICES, SnapshotError};
+use truceline_core::log::{Body, StateEntry};
+use truceline_core::wire::DeviceState;
+
+use crate::scene::*;
+
+#[test]
+fn unknown_devices_are_forgotten_oldest_first() {
+    let mut scene = Scene::new("", &fixed("st01-ac01", "st01", 0.0, 0.0, ""));
+    for i in 0..=MAX_UNKNOWN_DEVICES {
+        let state = DeviceState {
+            v: 1,
+            online: true,
+            boot: None,
+            firmware: None,
+            time: None,
+            interval_s: None,
+            next_by: None,
+            reason: None,
+        };
+        let device = id(&format!("x{i}"));
+        scene.enter(i as f64, Body::State(StateEntry { station: id("x"), device, state }));
+    }
+    let devices = scene.engine.devices();
+    assert!(devices.len() <= MAX_UNKNOWN_DEVICES + 1);
+    let has = |name: String| devices.iter().any(|status| status.device == id(&name));
+    assert!(has("st01-ac01".to_owned()) && has(format!("x{MAX_UNKNOWN_DEVICES}")) && !has("x0".to_owned()));
+    assert!(scene.engine.limits_hit().unknown_devices > 0);
+}
+
+#[test]
+fn a_device_has_a_limit_of_tracks_and_keeps_the_newest() {
+    let rule = "[[rule]]\nid = \"crossing\"\nkind = \"crossing\"\n";
+    let mut scene = Scene::new(rule, &fixed("st01-rd01", "st01", 0.0, 0.0, ""));
+    for i in 0..=MAX_TRACKS_PER_DEVICE {
+        scene.track(i as f64 * 0.01, &format!("t{i}"), "vehicle", (200.0, 0.0), 10.0);
+    }
+    assert!(scene.engine.limits_hit().tracks > 0);
+    scene.track(20.0, &format!("t{MAX_TRACKS_PER_DEVICE}"), "vehicle", (-200.0, 0.0), 10.0);
+    assert_eq!(scene.alerts().len(), 1, "the newest was kept");
+    scene.track(20.0, "t0", "vehicle", (-200.0, 0.0), 10.0);
+    assert_eq!(scene.alerts().len(), 1, "the oldest was forgotten, so nothing is known of its side");
+}
+
+#[test]
+fn a_snapshot_of_another_version_or_none_at_all_is_refused() {
+    let snapshot = String::from_utf8(Engine::new().snapshot()).unwrap();
+    let other = snapshot.replace("\"version\":1", "\"version\":999");
+    assert!(matches!(Engine::restore(other.as_bytes()), Err(SnapshotError::OtherVersion(999))));
+    for cut in [0, 1, snapshot.len() / 2, snapshot.len() - 1] {
+        assert!(matches!(Engine::restore(&snapshot.as_bytes()[..cut]), Err(SnapshotError::Unreadable(_))));
+    }
+    assert!(Engine::restore(snapshot.as_bytes()).is_ok());
+}

@@ -1,0 +1,104 @@
+//! Devices that were moved, opened, struck or imitated.
+
+use serde_json::{Value, json};
+use truceline_core::agreement::Severity;
+use truceline_core::alert::CertaintyWord;
+use truceline_core::wire::RejectReason;
+
+use crate::scene::*;
+
+const RULE: &str = r#"
+[[rule]]
+id = "tamper"
+kind = "tamper"
+displacement_m = 50
+shock_g = 8
+cool_down_s = 600
+"#;
+
+fn sensor() -> String {
+    fixed("st01-ac01", "st01", 1_000.0, 0.0, "")
+}
+
+fn reported(north: f64, hacc_m: f64) -> Value {
+    let (lat, lon) = at(north, 0.0);
+    json!({"kind": "health", "data": {}, "position": {"lat": lat, "lon": lon, "hacc_m": hacc_m, "fix": "3d"}})
+}
+
+#[test]
+fn a_device_that_reports_to_be_elsewhere_twice_was_moved() {
+    let mut scene = Scene::new(RULE, &sensor());
+    scene.reading("st01-ac01", 0.0, 0.2, reported(1_100.0, 10.0));
+    assert!(scene.alerts().is_empty(), "once may be a bad fix");
+    scene.reading("st01-ac01", 60.0, 60.2, reported(1_100.0, 10.0));
+    let alert = scene.only_alert();
+    assert_eq!(
+        (alert.subject.as_str(), alert.labels.as_slice()),
+        ("device:st01-ac01", ["tamper:moved".to_owned()].as_slice())
+    );
+    assert!((alert.details["displacement_m"].as_f64().unwrap() - 100.0).abs() < 1.0);
+    assert_eq!(alert.certainty.word, CertaintyWord::Likely);
+    assert!(alert.certainty.probability > 0.99);
+}
+
+#[test]
+fn a_good_fix_between_two_bad_ones_clears_it() {
+    let mut scene = Scene::new(RULE, &sensor());
+    for (second, north) in [(0.0, 1_100.0), (60.0, 1_005.0), (120.0, 1_100.0)] {
+        scene.reading("st01-ac01", second, second + 0.2, reported(north, 10.0));
+    }
+    assert!(scene.alerts().is_empty());
+}
+
+#[test]
+fn what_the_accuracy_explains_was_not_moved() {
+    let mut scene = Scene::new(RULE, &sensor());
+    for second in [0.0, 60.0, 120.0] {
+        scene.reading("st01-ac01", second, second + 0.2, reported(1_100.0, 60.0));
+    }
+    assert!(scene.alerts().is_empty(), "100 m are within 50 m and an accuracy of 60 m");
+}
+
+#[test]
+fn an_open_enclosure_and_a_shock_are_observed_by_the_sensor_itself() {
+    let mut scene = Scene::new(RULE, &sensor());
+    scene.reading("st01-ac01", 0.0, 0.2, json!({"kind": "health", "data": {"enclosure": "open"}}));
+    scene.reading("st01-ac01", 60.0, 60.2, json!({"kind": "health", "data": {"shock_g": 7.9}}));
+    scene.reading("st01-ac01", 120.0, 120.2, json!({"kind": "health", "data": {"shock_g": 8.0}}));
+    let alert = scene.only_alert();
+    assert_eq!((alert.detections, alert.certainty.word), (2, CertaintyWord::Observed));
+    assert_eq!(alert.labels, ["tamper:opened", "tamper:struck"]);
+}
+
+#[test]
+fn a_conflicting_duplicate_of_a_registered_device_alerts() {
+    let mut scene = Scene::new(RULE, &sensor());
+    scene.reject(10.0, "st01-ac01", RejectReason::OutOfRange);
+    scene.reject(11.0, "st01-zz99", RejectReason::ConflictingDuplicate);
+    assert!(scene.alerts().is_empty());
+    scene.reject(12.0, "st01-ac01", RejectReason::ConflictingDuplicate);
+    let alert = scene.only_alert();
+    assert_eq!(alert.labels, ["tamper:imitated"]);
+    assert_eq!(alert.evidence.len(), 1);
+    scene.wait_until(613.0);
+    assert_eq!(scene.only_alert().ended_reason.as_deref(), Some("cool_down"));
+}
+
+#[test]
+fn maintenance_lowers_and_labels_and_hides_nothing() {
+    let window = "maintenance = [{ from = 2026-11-24T12:00:00Z, to = 2026-11-24T12:10:00Z }]";
+    let mut scene = Scene::new(RULE, &fixed("st01-ac01", "st01", 1_000.0, 0.0, window));
+    scene.reading("st01-ac01", 10.0, 10.2, json!({"kind": "health", "data": {"enclosure": "open"}}));
+    let alert = scene.only_alert();
+    assert_eq!(alert.severity, Severity::Minor);
+    assert_eq!(alert.labels, ["maintenance", "tamper:opened"]);
+}
+
+#[test]
+fn a_mobile_device_may_move() {
+    let mut scene = Scene::new(RULE, &mobile("st02-v1", "st02", ""));
+    for second in [0.0, 60.0, 120.0] {
+        scene.reading("st02-v1", second, second + 0.2, reported(second * 100.0, 5.0));
+    }
+    assert!(scene.alerts().is_empty());
+}
