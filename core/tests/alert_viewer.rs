@@ -1,5 +1,7 @@
 //! What leaves for viewers tells nothing exact.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 use proptest::prelude::*;
 use truceline_core::agreement::{Severity, Status};
 use truceline_core::alert::*;

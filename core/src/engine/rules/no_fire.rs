@@ -44,7 +44,7 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, book: &mut Book, frame: 
         return;
     }
     let fire = match &sighting.reading.data {
-        Data::AcousticDetection(detection) | Data::SeismicDetection(detection) => heard(sighting, detection),
+        Data::AcousticDetection(detection) | Data::SeismicDetection(detection) => Some(heard(sighting, detection)),
         Data::PatrolReport(report) => observed(sighting, report),
         _ => None,
     };
@@ -89,16 +89,16 @@ fn counts(rule: &Rule, class: &str) -> bool {
     if rule.classes.is_empty() { DEFAULT_CLASSES.contains(&class) } else { rule.classes.contains(class) }
 }
 
-fn heard(sighting: &Sighting<'_>, detection: &Detection) -> Option<Fire> {
+fn heard(sighting: &Sighting<'_>, detection: &Detection) -> Fire {
     let class = detection.class.as_str();
     let bearing = detection.bearing_deg.zip(detection.bearing_sd_deg);
-    Some(Fire {
+    Fire {
         class,
         confidence: detection.confidence,
         extent: sighting.extent_of_bearing(class, bearing),
         label: None,
         heard: "sensed by",
-    })
+    }
 }
 
 fn observed(sighting: &Sighting<'_>, report: &PatrolReport) -> Option<Fire> {

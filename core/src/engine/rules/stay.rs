@@ -91,13 +91,8 @@ impl<'a> Stay<'a> {
         };
         if forbidden {
             let restarted = track.restarted;
-            let since = match track.inside.get(&(rule.id.clone(), self.zone.cloned())) {
-                Some(inside) => inside.since,
-                None => {
-                    track.inside.insert((rule.id.clone(), self.zone.cloned()), Inside { since: time });
-                    time
-                }
-            };
+            let stay = track.inside.entry((rule.id.clone(), self.zone.cloned()));
+            let since = stay.or_insert(Inside { since: time }).since;
             if time.since(since) >= rule.dwell {
                 self.report(sighting, object, located, since, restarted, book, frame);
             }
