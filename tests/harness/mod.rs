@@ -3,6 +3,8 @@
 
 pub mod influxd;
 pub mod mosquitto;
+pub mod publisher;
+pub mod service;
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};

@@ -1,0 +1,194 @@
+//! The service itself, as a process, as its user runs it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{free_port, wait_for};
+
+/// A running truceline with its own data folder and port.
+pub struct Service {
+    child: Option<Child>,
+    pub data_dir: PathBuf,
+    pub port: u16,
+    environment: Vec<(String, String)>,
+}
+
+/// The program.
+pub fn truceline() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_truceline"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TRUCELINE__")) {
+        command.env_remove(name);
+    }
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+/// Runs a command of the program to its end.
+pub fn run(arguments: &[&str]) -> Output {
+    truceline().args(arguments).stdin(Stdio::null()).output().expect("truceline runs")
+}
+
+impl Service {
+    /// Prepares one with the example agreement and registry; `keys` are like `("MQTT__URL", "...")`.
+    pub fn new(dir: &Path, broker: &str, keys: &[(&str, &str)]) -> Self {
+        let port = free_port();
+        let data_dir = dir.join("data");
+        let mut environment = vec![
+            ("TRUCELINE__DATA_DIR".to_owned(), data_dir.display().to_string()),
+            ("TRUCELINE__MQTT__URL".to_owned(), broker.to_owned()),
+            ("TRUCELINE__MQTT__STORED_INTERVAL_S".to_owned(), "1".to_owned()),
+            ("TRUCELINE__HTTP__LISTEN".to_owned(), format!("127.0.0.1:{port}")),
+            ("TRUCELINE__AGREEMENT__DIR".to_owned(), "config/agreements/example".to_owned()),
+            ("TRUCELINE__DEVICES__FILE".to_owned(), "config/devices/example.toml".to_owned()),
+            ("TRUCELINE__VIEWER__DELAY_S".to_owned(), "0".to_owned()),
+        ];
+        environment.extend(keys.iter().map(|(key, value)| (format!("TRUCELINE__{key}"), (*value).to_owned())));
+        Self { child: None, data_dir, port, environment }
+    }
+
+    /// Adds a variable to those that the process gets.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Starts the process; its log goes to `service.log` beside the data.
+    pub fn spawn(&mut self) {
+        assert!(self.child.is_none(), "it runs already");
+        std::fs::create_dir_all(&self.data_dir).expect("its folder");
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_path()).expect("its log");
+        let mut command = truceline();
+        command
+            .arg("run")
+            .envs(self.environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        self.child = Some(command.spawn().expect("truceline starts"));
+    }
+
+    /// Starts it and waits until it says that it is ready.
+    pub fn start(&mut self) {
+        self.spawn();
+        self.wait_ready();
+    }
+
+    pub fn wait_ready(&mut self) {
+        let port = self.port;
+        wait_for("truceline to be ready", Duration::from_secs(60), || {
+            if let Some(status) = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten()) {
+                panic!("truceline ended with {status}; its log:\n{}", self.log());
+            }
+            get(port, "/readyz").is_some_and(|(status, _)| status == 200)
+        });
+    }
+
+    pub fn log_path(&self) -> PathBuf {
+        self.data_dir.join("service.log")
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// The JSON of a route that must answer 200.
+    pub fn api(&self, path: &str) -> Value {
+        let (status, body) = get(self.port, path).unwrap_or_else(|| panic!("{path}: no answer; log:\n{}", self.log()));
+        assert_eq!(status, 200, "{path}: {body}");
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
+    }
+
+    /// Status and body of a route, whatever they are.
+    pub fn get(&self, path: &str) -> Option<(u16, String)> {
+        get(self.port, path)
+    }
+
+    /// All items of a list, page by page.
+    pub fn all(&self, path: &str) -> Vec<Value> {
+        let mut items = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let joint = if path.contains('?') { '&' } else { '?' };
+            let page = self.api(&format!("{path}{joint}limit=1000{cursor}"));
+            items.extend(page["items"].as_array().expect("a list").iter().cloned());
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return items,
+            }
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let child = self.child.as_ref().expect("it runs");
+        let status = Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status();
+        assert!(status.expect("kill").success());
+    }
+
+    /// SIGHUP.
+    pub fn reload(&self) {
+        self.signal("HUP");
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// SIGTERM; its exit code.
+    pub fn stop(&mut self) -> Option<i32> {
+        self.signal("TERM");
+        self.wait()
+    }
+
+    /// Waits until it has ended by itself; its exit code.
+    pub fn wait(&mut self) -> Option<i32> {
+        let mut child = self.child.take().expect("it runs");
+        let mut code = None;
+        wait_for("truceline to end", Duration::from_secs(60), || match child.try_wait() {
+            Ok(Some(status)) => {
+                code = status.code();
+                true
+            }
+            _ => false,
+        });
+        code
+    }
+
+    /// The alert log as `truceline export` prints it.
+    pub fn alert_log(&self) -> String {
+        let output = run(&["export", "alerts", "--log", "--data-dir", &self.data_dir.display().to_string()]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// What `truceline replay` makes of its journal.
+    pub fn replayed(&self) -> String {
+        let journal = self.data_dir.join("journal.db");
+        let output = run(&["replay", "--from-journal", &journal.display().to_string()]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn get(port: u16, path: &str) -> Option<(u16, String)> {
+    let output = Command::new("curl")
+        .args(["-s", "--max-time", "20", "-w", "\n%{http_code}"])
+        .arg(format!("http://127.0.0.1:{port}{path}"))
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let (body, status) = text.rsplit_once('\n')?;
+    let status = status.parse().ok().filter(|status| *status > 0)?;
+    Some((status, body.to_owned()))
+}

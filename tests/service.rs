@@ -1,0 +1,390 @@
+//! The main job, end to end: real Mosquitto, the real program, as its user runs it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod harness;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use harness::mosquitto::Mosquitto;
+use harness::publisher::Publisher;
+use harness::service::{Service, run};
+use harness::{rounds, wait_for};
+use serde_json::{Value, json};
+use truceline::journal::Reader;
+use truceline_core::log::Body;
+use truceline_core::time::Time;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+#[allow(clippy::disallowed_methods)] // devices have clocks of their own
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+    Time::from_nanos(i64::try_from(since.as_nanos()).expect("before 2262"))
+}
+
+fn reading(device: &str, boot: u32, seq: u64, kind: &str, data: &Value) -> Value {
+    json!({
+        "v": 1, "device": device, "boot": boot, "seq": seq, "time": now().to_string(),
+        "clock": {"source": "gnss", "uncertainty_ms": 5}, "kind": kind, "data": data,
+        "position": {"lat": 48.1260, "lon": 37.7560, "hacc_m": 4.0, "fix": "3d"},
+    })
+}
+
+/// An explosion heard at Avdiivka by one sensor; its bearing points to the line.
+fn explosion(device: &str, boot: u32, seq: u64) -> Value {
+    reading(
+        device,
+        boot,
+        seq,
+        "acoustic_detection",
+        &json!({"class": "explosion", "confidence": 0.9, "bearing_deg": 110.0, "bearing_sd_deg": 4.0}),
+    )
+}
+
+fn health(device: &str, boot: u32, seq: u64) -> Value {
+    reading(device, boot, seq, "health", &json!({"battery_pct": 90}))
+}
+
+fn topic(device: &str) -> String {
+    format!("truceline/v1/readings/{}/{device}", &device[..4])
+}
+
+/// Every (device, boot, seq) of the journal with how often it is there.
+fn stored(data_dir: &Path) -> BTreeMap<(String, u32, u64), u32> {
+    let reader = Reader::open(&data_dir.join("journal.db")).expect("the journal");
+    let mut found = BTreeMap::new();
+    let mut after = 0;
+    loop {
+        let entries = reader.entries(after, 10_000, usize::MAX).expect("reads");
+        let Some(last) = entries.last() else { return found };
+        after = last.offset;
+        for entry in entries {
+            if let Body::Reading(reading) = entry.body {
+                *found.entry((reading.device.to_string(), reading.boot, reading.seq)).or_default() += 1;
+            }
+        }
+    }
+}
+
+fn replay_equals_live(service: &Service) -> usize {
+    let (live, replayed) = (service.alert_log(), service.replayed());
+    let differing = live.lines().zip(replayed.lines()).find(|(a, b)| a != b);
+    assert!(differing.is_none(), "replay differs from live:\n{differing:#?}");
+    // The replay may know more: what the service had not judged when it stopped.
+    assert!(replayed.starts_with(&live), "the live log has more lines than the replay");
+    live.lines().count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reading_over_mqtt_becomes_a_stored_visible_alert_and_the_device_is_told() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let broker = Mosquitto::start(&dir.path().join("broker"));
+    let mut service = Service::new(dir.path(), &broker.url(), &[]);
+    service.start();
+    let device = Publisher::connect(broker.port, "device");
+    for filter in ["truceline/v1/stored/#", "truceline/v1/alerts/#"] {
+        device.client.subscribe(filter, rumqttc::v5::mqttbytes::QoS::AtLeastOnce).await.expect("subscribed");
+    }
+    device.publish(0, &topic("st02-ac01"), explosion("st02-ac01", 7, 0).to_string()).await;
+    device.publish(1, &topic("st02-ac01"), "this is not a reading").await;
+    let bad = reading("st02-ac01", 7, 1, "acoustic_detection", &json!({"class": "explosion"}));
+    device.publish(2, &topic("st02-ac01"), json!([health("st02-ac01", 7, 2), bad]).to_string()).await;
+    wait_for("the alert", LIMIT, || service.api("/api/v1/stats")["alerts"]["total"] == 1);
+
+    let alerts = service.all("/api/v1/alerts");
+    assert_eq!(alerts[0]["category"], "no_fire");
+    assert_eq!(alerts[0]["detections"], 1);
+    assert_eq!(alerts[0]["count_qualifier"], "at_least");
+    assert_ne!(alerts[0]["where"]["shape"], "point", "a lone detection is not placed at its sensor");
+    wait_for("the readings", LIMIT, || service.api("/api/v1/stats")["readings"]["stored"] == 2);
+    let rejects = service.all("/api/v1/rejects");
+    let reasons: BTreeSet<_> = rejects.iter().map(|reject| reject["reason"].as_str().expect("a reason")).collect();
+    assert_eq!(reasons, BTreeSet::from(["missing_field", "undecodable"]));
+    assert!(rejects.iter().any(|reject| reject["path"] == "data.confidence"));
+    let readings = service.all("/api/v1/readings?device=st02-ac01");
+    assert_eq!(readings.len(), 2);
+    assert_eq!(readings[0]["reading"]["kind"], "health");
+
+    let told = |what: &str| -> Option<Value> {
+        let received = device.received();
+        let (_, payload) = received.iter().rev().find(|(topic, _)| topic.starts_with(what))?;
+        serde_json::from_slice(payload).ok()
+    };
+    wait_for("the `stored` message", LIMIT, || {
+        told("truceline/v1/stored/st02/st02-ac01").is_some_and(|stored| {
+            stored["boot"] == 7
+                && stored["stored"] == json!([[0, 0], [2, 2]])
+                && stored["rejected"] == json!([[1, "missing_field"]])
+        })
+    });
+    wait_for("the alert over MQTT", LIMIT, || told("truceline/v1/alerts/").is_some());
+    let viewers = told("truceline/v1/alerts/").expect("an alert").to_string();
+    assert!(!viewers.contains("st02-ac01"), "viewers are not told which sensor: {viewers}");
+
+    let page = service.get("/").expect("the page");
+    assert!(page.0 == 200 && page.1.contains("<html"));
+    let metrics = service.get("/metrics").expect("metrics").1;
+    assert!(metrics.contains("truceline_journal_entries_total"), "{metrics}");
+    assert_eq!(service.stop(), Some(0), "{}", service.log());
+    assert!(replay_equals_live(&service) >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_in_mid_stream_loses_nothing_stores_nothing_twice_and_changes_no_alert() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let broker = Mosquitto::start(&dir.path().join("broker"));
+    let mut service = Service::new(dir.path(), &broker.url(), &[("EVALUATOR__SNAPSHOT_EVERY_S", "1")]);
+    service.start();
+    let publisher = Publisher::connect(broker.port, "devices");
+    let publishing = async {
+        let mut tag = 0_u64;
+        loop {
+            let device = ["st02-ac01", "st02-ac02", "st01-ac01"][(tag % 3) as usize];
+            let value = if tag % 50 < 3 { explosion(device, 9, tag) } else { health(device, 9, tag) };
+            publisher.publish(tag, &topic(device), value.to_string()).await;
+            tag += 1;
+            if tag.is_multiple_of(20) {
+                // The rate of the devices: 20 readings in 5 ms.
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    };
+    let killing = async {
+        let mut random = fastrand::Rng::with_seed(42);
+        for _ in 0..rounds(20, 100) {
+            // When it dies is chance: that is what is tried.
+            tokio::time::sleep(Duration::from_millis(random.u64(5..700))).await;
+            tokio::task::block_in_place(|| {
+                service.kill();
+                service.spawn();
+            });
+        }
+    };
+    tokio::select! {
+        () = killing => {}
+        () = publishing => {}
+    }
+    service.wait_ready();
+    let mut acked = BTreeSet::new();
+    wait_for("the last acknowledgements", LIMIT, || {
+        let before = std::mem::replace(&mut acked, publisher.acked());
+        before.len() == acked.len()
+            && publisher.client.try_publish("x", rumqttc::v5::mqttbytes::QoS::AtMostOnce, false, "").is_ok()
+    });
+    assert!(acked.len() > 1_000, "only {} readings were published", acked.len());
+    wait_for("all that the broker acknowledged to be stored", Duration::from_secs(60), || {
+        stored(&service.data_dir).len() >= acked.len()
+    });
+    let lag = || service.api("/api/v1/stats")["lag"]["evaluator"].as_u64();
+    wait_for("the evaluator", LIMIT, || lag() == Some(0));
+    assert_eq!(service.stop(), Some(0), "{}", service.log());
+    let found = stored(&service.data_dir);
+    let twice: Vec<_> = found.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(twice.is_empty(), "stored twice: {twice:?}");
+    let seqs: BTreeSet<u64> = found.keys().map(|(_, _, seq)| *seq).collect();
+    let lost: Vec<_> = acked.difference(&seqs).collect();
+    assert!(lost.is_empty(), "acknowledged and not stored: {lost:?}");
+    let lines = replay_equals_live(&service);
+    assert!(lines > 3, "the run had {lines} alert revisions");
+    println!("{} readings acknowledged and stored once, {lines} alert revisions equal their replay", acked.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replay_equals_live_with_clock_steps_link_loss_and_a_new_agreement_in_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut broker = Mosquitto::start(&dir.path().join("broker"));
+    let agreement = dir.path().join("agreement");
+    let copied = Command::new("cp").arg("-r").arg("config/agreements/example").arg(&agreement).status();
+    assert!(copied.expect("cp").success());
+    let offset = dir.path().join("clock");
+    std::fs::write(&offset, "+0").expect("written");
+    let mut service = Service::new(dir.path(), &broker.url(), &[("AGREEMENT__DIR", &agreement.display().to_string())]);
+    let library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+    assert!(Path::new(library).exists(), "libfaketime is not installed; `make setup` installs it");
+    service.set("LD_PRELOAD", library);
+    service.set("FAKETIME_TIMESTAMP_FILE", &offset.display().to_string());
+    service.set("FAKETIME_NO_CACHE", "1");
+    // The kernel's monotonic clock does not step either.
+    service.set("DONT_FAKE_MONOTONIC", "1");
+    service.set("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    service.start();
+    let mut tag = 0;
+    let total = |service: &Service| service.api("/api/v1/stats")["readings"]["stored"].as_u64().expect("a number");
+    let mut expected = 0;
+    for step in ["+0", "+3600", "+0", "link", "agreement", "bad agreement"] {
+        match step {
+            "link" => {
+                broker.stop();
+                wait_for("the loss to be noticed", LIMIT, || {
+                    service.get("/readyz").is_some_and(|(status, body)| status == 503 && body.contains("mqtt"))
+                });
+                broker.start_again();
+                service.wait_ready();
+            }
+            "agreement" => {
+                let terms = agreement.join("agreement.toml");
+                let text = std::fs::read_to_string(&terms)
+                    .expect("read")
+                    .replace("severity = \"severe\"", "severity = \"extreme\"");
+                std::fs::write(&terms, text).expect("written");
+                let before = service.api("/api/v1/agreement")["hash"].clone();
+                service.reload();
+                wait_for("the new agreement", LIMIT, || service.api("/api/v1/agreement")["hash"] != before);
+            }
+            "bad agreement" => {
+                let before = service.api("/api/v1/agreement")["hash"].clone();
+                std::fs::write(agreement.join("agreement.toml"), "id = 7\n").expect("written");
+                service.reload();
+                wait_for("the fault in the log", LIMIT, || service.log().contains("what was in force stays in force"));
+                assert_eq!(service.api("/api/v1/agreement")["hash"], before);
+            }
+            offset_s => {
+                let stepped = service.log().matches("the wall clock has stepped").count();
+                let same = std::fs::read_to_string(&offset).expect("read") == offset_s;
+                std::fs::write(&offset, offset_s).expect("written");
+                wait_for("the step to be noticed", LIMIT, || {
+                    same || service.log().matches("the wall clock has stepped").count() > stepped
+                });
+            }
+        }
+        let publisher = Publisher::connect(broker.port, "devices");
+        for device in ["st02-ac01", "st03-ac01", "st02-ac02"] {
+            publisher.publish(tag, &topic(device), explosion(device, 3, tag).to_string()).await;
+            tag += 1;
+        }
+        expected += 3;
+        wait_for("the readings", LIMIT, || total(&service) == expected);
+    }
+    wait_for("the evaluator", LIMIT, || service.api("/api/v1/stats")["lag"]["evaluator"] == 0);
+    let silent = service.all("/api/v1/alerts?category=silence");
+    assert!(silent.is_empty(), "an hour's step of our own clock silences nobody: {silent:?}");
+    assert_eq!(service.stop(), Some(0), "{}", service.log());
+    let kinds: BTreeSet<&str> = {
+        let reader = Reader::open(&service.data_dir.join("journal.db")).expect("the journal");
+        let entries = reader.entries(0, 100_000, usize::MAX).expect("reads");
+        let word = |body: &Body| match body {
+            Body::Clock { offset_ns } if offset_ns.abs() > 3_000_000_000_000 => "clock",
+            Body::Link(false) => "link",
+            Body::Agreement(_) => "agreement",
+            _ => "other",
+        };
+        let agreements = entries.iter().filter(|entry| matches!(entry.body, Body::Agreement(_))).count();
+        assert_eq!(agreements, 2, "the bad one is not among them");
+        entries.iter().map(|entry| word(&entry.body)).collect()
+    };
+    assert_eq!(kinds, BTreeSet::from(["agreement", "clock", "link", "other"]));
+    assert!(replay_equals_live(&service) >= 2);
+}
+
+#[test]
+fn without_a_broker_it_starts_and_says_so() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let broker = format!("mqtt://127.0.0.1:{}", harness::free_port());
+    let mut service = Service::new(dir.path(), &broker, &[]);
+    service.spawn();
+    wait_for("an answer", LIMIT, || service.get("/healthz").is_some_and(|(status, _)| status == 200));
+    wait_for("the reason", LIMIT, || {
+        service
+            .get("/readyz")
+            .is_some_and(|(status, body)| status == 503 && body.contains("mqtt") && body.contains("refused"))
+    });
+    let told = service.log().lines().filter(|line| line.contains("refused")).count();
+    assert_eq!(told, 1, "once in the log:\n{}", service.log());
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn faulty_configuration_and_agreement_end_with_78_and_every_fault() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("truceline.toml");
+    std::fs::write(&file, "[mqtt]\nurl = 'nowhere'\nreceive_maximum = 1\n[htp]\n").expect("written");
+    let output = run(&["run", "--config", &file.display().to_string()]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{told}");
+    for part in [
+        "mqtt.url: 'nowhere'",
+        "mqtt.receive_maximum: 1",
+        "htp: there is no such key; did you mean 'http'?",
+        "3 faults",
+    ] {
+        assert!(told.contains(part), "'{part}' is not in:\n{told}");
+    }
+    let agreement = dir.path().join("agreement");
+    std::fs::create_dir(&agreement).expect("a folder");
+    std::fs::write(
+        agreement.join("agreement.toml"),
+        "id = 'x'\nname = 'X'\ncolour = 1\n[[line]]\nid = 'l'\nfile = 'none.geojson'\n",
+    )
+    .expect("written");
+    let mut service =
+        Service::new(dir.path(), "mqtt://127.0.0.1:1", &[("AGREEMENT__DIR", &agreement.display().to_string())]);
+    service.spawn();
+    assert_eq!(service.wait(), Some(78));
+    let log = service.log();
+    assert!(log.contains("colour") && log.contains("none.geojson"), "{log}");
+}
+
+#[test]
+fn wrong_use_ends_with_64_and_help_with_0() {
+    for arguments in [&["fly"][..], &["run", "--speed"], &["replay"], &[]] {
+        assert_eq!(run(arguments).status.code(), Some(64), "{arguments:?}");
+    }
+    for command in ["run", "demo", "check", "where", "replay", "export"] {
+        let output = run(&[command, "--help"]);
+        assert_eq!(output.status.code(), Some(0), "{command}");
+        assert!(output.stdout.len() > 200, "{command}: a help that helps");
+    }
+}
+
+#[test]
+fn two_services_on_one_data_folder_are_told_apart() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut first = Service::new(dir.path(), "mqtt://127.0.0.1:1", &[]);
+    first.spawn();
+    wait_for("an answer", LIMIT, || first.get("/healthz").is_some());
+    let mut second = Service::new(dir.path(), "mqtt://127.0.0.1:1", &[]);
+    second.spawn();
+    assert_eq!(second.wait(), Some(74));
+    assert!(second.log().contains("is in use by another truceline"), "{}", second.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_stops_the_service_and_nothing_is_acknowledged_that_is_not_stored() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let small = dir.path().join("small");
+    std::fs::create_dir(&small).expect("a folder");
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(&small).status();
+    assert!(mounted.is_ok_and(|status| status.success()), "a small tmpfs needs root");
+    let broker = Mosquitto::start(&dir.path().join("broker"));
+    let mut service = Service::new(&small, &broker.url(), &[]);
+    service.start();
+    let publisher = Publisher::connect(broker.port, "devices");
+    let note = "x".repeat(1_900);
+    let mut tag = 0;
+    while service.get("/healthz").is_some() && tag < 20_000 {
+        for _ in 0..100 {
+            let report = json!({"observation": "other", "means": "saw", "note": note});
+            publisher
+                .publish(tag, &topic("st01-pt01"), reading("st01-pt01", 1, tag, "patrol_report", &report).to_string())
+                .await;
+            tag += 1;
+        }
+    }
+    assert_eq!(service.wait(), Some(74), "{}", service.log());
+    let log = service.log();
+    assert!(log.contains("cannot be written") && log.contains("free space"), "{log}");
+    // With room again, the broker sends what was not acknowledged: all is there, once.
+    let all = publisher.acked();
+    let grown = Command::new("mount").args(["-o", "remount,size=256m"]).arg(&small).status();
+    assert!(grown.is_ok_and(|status| status.success()), "the tmpfs grows");
+    service.start();
+    publisher.wait_acked(usize::try_from(tag).expect("small"));
+    wait_for("all to be stored", Duration::from_secs(60), || stored(&service.data_dir).len() as u64 >= tag);
+    assert_eq!(service.stop(), Some(0));
+    assert!(stored(&service.data_dir).values().all(|count| *count == 1));
+    assert!(all.len() > 500);
+    let _ = Command::new("umount").arg("-l").arg(&small).status();
+}
