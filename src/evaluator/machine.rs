@@ -1,6 +1,6 @@
 //! The engine, as the evaluator sees it.
 
-use truceline_core::engine::{DeviceStatus, Engine, Output, SnapshotError};
+use truceline_core::engine::{DeviceStatus, Engine, LimitsHit, Output, SnapshotError};
 use truceline_core::log::Entry;
 use truceline_core::time::Time;
 use uuid::Uuid;
@@ -21,6 +21,8 @@ pub trait Machine: Sized + Send + 'static {
     fn devices(&self) -> Vec<DeviceStatus>;
     /// See [`Engine::open_alerts`].
     fn open_alerts(&self) -> Vec<Uuid>;
+    /// See [`Engine::limits_hit`].
+    fn limits_hit(&self) -> LimitsHit;
     /// See [`Engine::snapshot`].
     fn snapshot(&self) -> Vec<u8>;
     /// See [`Engine::restore`].
@@ -63,6 +65,9 @@ impl Machine for Engine {
     }
     fn open_alerts(&self) -> Vec<Uuid> {
         self.open_alerts()
+    }
+    fn limits_hit(&self) -> LimitsHit {
+        self.limits_hit()
     }
     fn snapshot(&self) -> Vec<u8> {
         self.snapshot()

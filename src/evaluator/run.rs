@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
-use truceline_core::engine::Output;
+use truceline_core::engine::{LimitsHit, Output};
 use truceline_core::log::{Body, Entry};
 use truceline_core::time::Time;
 
@@ -47,6 +47,7 @@ pub(super) fn run<M: Machine>(
             last_tick: None,
             snapshot_at: Instant::now(),
             snapshot_offset: 0,
+            limits_hit: LimitsHit::default(),
         };
         runner.snapshot_offset = runner.machine.offset();
         runner.work()
@@ -79,6 +80,7 @@ struct Runner<'a, M> {
     last_tick: Option<Instant>,
     snapshot_at: Instant,
     snapshot_offset: u64,
+    limits_hit: LimitsHit,
 }
 
 impl<M: Machine> Runner<'_, M> {
@@ -238,7 +240,8 @@ impl<M: Machine> Runner<'_, M> {
         }
     }
 
-    fn tell(&self, phase: Phase) {
+    fn tell(&mut self, phase: Phase) {
+        self.tell_limits();
         let offset = self.machine.offset();
         let lag_entries = self.head.borrow().saturating_sub(offset);
         let lag_seconds = match self.arrived {
@@ -256,4 +259,32 @@ impl<M: Machine> Runner<'_, M> {
             changed
         });
     }
+
+    /// Each time a limit made the engine forget something; the first time of each also in the log.
+    fn tell_limits(&mut self) {
+        let hit = self.machine.limits_hit();
+        if hit == self.limits_hit {
+            return;
+        }
+        let (before, now) = (by_name(&self.limits_hit), by_name(&hit));
+        for ((limit, now), (_, before)) in now.into_iter().zip(before) {
+            metrics::counter!("truceline_evaluator_limit_hits_total", "limit" => limit).absolute(now);
+            if before == 0 && now > 0 {
+                tracing::warn!(limit, times = now, "the engine came to a limit of its own and forgot something");
+            }
+        }
+        self.limits_hit = hit;
+    }
+}
+
+fn by_name(hit: &LimitsHit) -> [(&'static str, u64); 7] {
+    [
+        ("unknown_devices", hit.unknown_devices),
+        ("tracks", hit.tracks),
+        ("open_alerts", hit.open_alerts),
+        ("labels", hit.labels),
+        ("deaf_periods", hit.deaf_periods),
+        ("undecodable", hit.undecodable),
+        ("documents", hit.documents),
+    ]
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use truceline_core::alert::Alert;
-use truceline_core::engine::{DeviceStatus, Output, SnapshotError};
+use truceline_core::engine::{DeviceStatus, LimitsHit, Output, SnapshotError};
 use truceline_core::log::{Body, Entry};
 use truceline_core::time::{Span, Time};
 use uuid::Uuid;
@@ -108,6 +108,10 @@ impl Machine for Toy {
 
     fn open_alerts(&self) -> Vec<Uuid> {
         self.open.values().map(|alert| alert.id).collect()
+    }
+
+    fn limits_hit(&self) -> LimitsHit {
+        LimitsHit::default()
     }
 
     fn snapshot(&self) -> Vec<u8> {
