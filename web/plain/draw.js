@@ -193,12 +193,17 @@ export function sides(context, view, scene, style) {
     const path = screenPath(view, part);
     for (let n = 1; n < path.length; n += 1) {
       const [[ax, ay], [bx, by]] = [path[n - 1], path[n]];
-      const [x, y] = [(ax + bx) / 2, (ay + by) / 2];
-      const off = Math.hypot(x - view.width / 2, y - view.height / 2);
+      const square = (bx - ax) ** 2 + (by - ay) ** 2 || 1;
+      const along = ((view.width / 2 - ax) * (bx - ax) + (view.height / 2 - ay) * (by - ay)) / square;
+      // Not at a vertex, where the two edges would disagree about what is beside them.
+      const part = Math.min(0.9, Math.max(0.1, along));
+      const [x, y] = [ax + (bx - ax) * part, ay + (by - ay) * part];
+      // Near the middle, and rather at a long edge, where names lie clear of the line.
+      const off = Math.hypot(x - view.width / 2, y - view.height / 2) - Math.min(Math.sqrt(square), 200);
       if (!best || off < best.off) best = { off, x, y, angle: Math.atan2(by - ay, bx - ax) };
     }
   }
-  if (!best || best.off > Math.max(view.width, view.height)) return;
+  if (!best || best.x < 0 || best.y < 0 || best.x > view.width || best.y > view.height) return;
   context.font = style.strong;
   context.fillStyle = style.line;
   for (const [side, name, turn] of [["A", line.side_a, 1], ["B", line.side_b, -1]]) {

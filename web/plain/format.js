@@ -10,6 +10,11 @@ export const percent = (fraction) => `${whole.format(100 * fraction)}\u00a0%`;
 
 /** "2026-11-24 03:01:30" of an RFC 3339 time in UTC. */
 export const dateTime = (text) => text.slice(0, 19).replace("T", " ");
+
+/** A time that follows another: without its date where that is the same. */
+export const later = (text, earlier) =>
+  text.slice(0, 10) === earlier.slice(0, 10) ? text.slice(11, 19) : dateTime(text);
+
 export const timeOfDay = (date) => date.toISOString().slice(11, 19);
 
 export function ago(text, now) {

@@ -75,7 +75,21 @@ const reads = {
   },
 };
 
+/** One round at a time: an older answer must not lie over a newer one. */
+let running = false;
+let again = false;
 async function refresh() {
+  again = true;
+  if (running) return;
+  running = true;
+  while (again) {
+    again = false;
+    await readAll();
+  }
+  running = false;
+}
+
+async function readAll() {
   const wanted = { ...reads };
   if (round % AGREEMENT_EVERY === 0) wanted["/api/v1/agreement"] = agreement;
   const before = known.asOf;

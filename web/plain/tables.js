@@ -1,6 +1,6 @@
 // The tables of alerts and devices.
 
-import { ago, category, certainty, chainage, count, dateTime, extent, percent, where } from "/assets/format.js";
+import { ago, category, certainty, chainage, count, dateTime, extent, later, percent, where } from "/assets/format.js";
 import { DEVICE_STATES, SEVERITIES, devicePath, severityPath, sign } from "/assets/shapes.js";
 import { t } from "/assets/words.js";
 
@@ -99,7 +99,7 @@ export class AlertTable {
       ...(alert.labels ?? []),
     ].filter(Boolean);
     const severity = element("span", "severity", sign(severityPath(alert.severity), alert.severity), t(`severity.${alert.severity}`));
-    const state = alert.ended ? t("alert.state.ended", { time: dateTime(alert.ended) }) : t("alert.state.open");
+    const state = alert.ended ? t("alert.state.ended", { time: later(alert.ended, alert.started) }) : t("alert.state.open");
     const row = element(
       "tr",
       opened ? "opened" : null,
@@ -182,7 +182,7 @@ export class DeviceTable {
 /** The legend: every sign with its words. */
 export function legend(list) {
   const item = (shape, words) => element("span", "entry", shape, words);
-  const group = (key, ...items) => element("li", null, element("span", "group", t(key)), ...items);
+  const group = (key, ...items) => element("li", null, element("span", "group", t(key)), element("span", "entries", ...items));
   list.replaceChildren(
     group(
       "legend.map",
