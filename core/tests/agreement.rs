@@ -1,6 +1,6 @@
 //! The agreement as its authors meet it: what is understood, every fault, what is warned of.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::format_push_string)]
 
 use std::collections::BTreeMap;
 
@@ -552,6 +552,13 @@ fn what_may_not_be_meant_is_warned_of() {
             "rule 's': no device of the registry has interval_s: nobody can be silent",
         ]
     );
+}
+
+#[test]
+fn versions_that_follow_one_another_without_a_gap_are_not_warned_of() {
+    let versions = "[[zone]]\nid = \"v\"\nfile = \"square.geojson\"\nvalid_from = 2020-01-01T00:00:00Z\n\
+                    [[zone]]\nid = \"v\"\nfile = \"square.geojson\"\nvalid_to = 2020-01-01T00:00:00Z\n";
+    assert_eq!(warned(&format!("{versions}{}", rule("kind = \"silence\"\n"))), Vec::<String>::new());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `docs/agreement.md` and `docs/devices.md` hold what they show: every example is understood, every key is there.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::format_push_string)]
 
 use std::collections::BTreeSet;
 

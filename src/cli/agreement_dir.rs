@@ -16,10 +16,10 @@ pub fn read_bundle(dir: &Path) -> Result<Bundle, Vec<AgreementFault>> {
     let terms = match read(dir, Bundle::TERMS, Bundle::MAX_TERMS_BYTES) {
         Ok(Some(text)) => text,
         Ok(None) => {
-            let message = "there is no such file; name the folder that holds it".to_owned();
-            return Err(vec![fault(&dir.join(Bundle::TERMS).display().to_string(), message)]);
+            let message = format!("there is no such file in '{}'; name the folder that holds it", dir.display());
+            return Err(vec![fault(Bundle::TERMS, message)]);
         }
-        Err(message) => return Err(vec![fault(&dir.join(Bundle::TERMS).display().to_string(), message)]),
+        Err(message) => return Err(vec![fault(Bundle::TERMS, message)]),
     };
     let names = Bundle::files_named_by(&terms);
     bundle.files.insert(Bundle::TERMS.to_owned(), terms);
