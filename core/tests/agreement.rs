@@ -323,11 +323,26 @@ fn each_fault_of_a_rule_names_key_value_and_remedy() {
             format!("{fire}hours = [\"22-6\"]"),
             "rule 'r': hours: '22-6' is not a time of day; write hours of the day in UTC, such as [\"22:00-06:00\"], from and to different",
         ),
-        (format!("{fire}dwell_s = -1"), "rule 'r': dwell_s: -1 is out of range; write 0 to 604800, seconds"),
+        (
+            "kind = \"tamper\"\ndwell_s = -1".to_owned(),
+            "rule 'r': dwell_s: -1 is out of range; write 0 to 604800, seconds",
+        ),
+        (
+            format!("{fire}dwell_s = 5"),
+            "rule 'r': dwell_s: a no_fire rule has no such key; remove it (it may have: areas, line, sides, classes, threshold, cool_down_s, permitted)",
+        ),
+        (
+            "kind = \"silence\"\ncool_down_s = 5".to_owned(),
+            "rule 'r': cool_down_s: a silence rule has no such key; remove it (it may have: intervals, grace_s)",
+        ),
+        (
+            "kind = \"crossing\"\nthreshold = 0.5".to_owned(),
+            "rule 'r': threshold: 0.5 is out of range; write 0.51 to 0.9999, a probability",
+        ),
         (format!("{fire}cool_down_s = -1"), "rule 'r': cool_down_s: -1 is out of range; write 0 to 604800, seconds"),
         (
             format!("{fire}intervals = 3"),
-            "rule 'r': intervals: a no_fire rule has no such key; remove it (it may have: areas, line, sides, classes, threshold, dwell_s, permitted)",
+            "rule 'r': intervals: a no_fire rule has no such key; remove it (it may have: areas, line, sides, classes, threshold, cool_down_s, permitted)",
         ),
         (
             format!("{fire}permitted = [{{}}]"),

@@ -16,6 +16,8 @@ pub(super) struct KindTerms {
     pub severity: Severity,
     /// Threshold unless told.
     pub threshold: f64,
+    /// Least threshold: below a half both sides of a line would be sure at once.
+    pub least_threshold: f64,
     /// Dwell unless told, seconds.
     pub dwell_s: f64,
     /// Cool-down unless told, seconds.
@@ -27,9 +29,12 @@ pub(super) struct KindTerms {
 }
 
 /// The keys of every rule.
-pub(super) const COMMON_KEYS: [&str; 7] = ["id", "kind", "severity", "hours", "valid_from", "valid_to", "cool_down_s"];
+pub(super) const COMMON_KEYS: [&str; 6] = ["id", "kind", "severity", "hours", "valid_from", "valid_to"];
 
-const PLACED: &[&str] = &["areas", "line", "sides", "classes", "threshold", "dwell_s", "permitted"];
+/// Of what happens at a moment.
+const AT_ONCE: &[&str] = &["areas", "line", "sides", "classes", "threshold", "cool_down_s", "permitted"];
+/// Of what stays somewhere.
+const STAYS: &[&str] = &["areas", "line", "sides", "classes", "threshold", "dwell_s", "cool_down_s", "permitted"];
 
 const OBJECTS: &[&str] =
     &["person", "vehicle", "armoured_vehicle", "tank", "artillery", "mortar", "mlrs", "engineering", "unknown"];
@@ -40,9 +45,10 @@ const FLYERS: &[&str] = &["multirotor", "fixed_wing", "unknown", "aircraft", "he
 pub(super) const KINDS: [KindTerms; 10] = [
     KindTerms {
         word: "no_fire",
-        keys: PLACED,
+        keys: AT_ONCE,
         severity: Severity::Severe,
         threshold: 0.5,
+        least_threshold: 0.01,
         dwell_s: 0.0,
         cool_down_s: 600.0,
         classes: &["explosion", "gunfire", "launch", "missile"],
@@ -50,9 +56,10 @@ pub(super) const KINDS: [KindTerms; 10] = [
     },
     KindTerms {
         word: "crossing",
-        keys: PLACED,
+        keys: AT_ONCE,
         severity: Severity::Moderate,
         threshold: 0.9,
+        least_threshold: 0.51,
         dwell_s: 0.0,
         cool_down_s: 600.0,
         classes: OBJECTS,
@@ -60,9 +67,10 @@ pub(super) const KINDS: [KindTerms; 10] = [
     },
     KindTerms {
         word: "exclusion_zone",
-        keys: PLACED,
+        keys: STAYS,
         severity: Severity::Severe,
         threshold: 0.8,
+        least_threshold: 0.01,
         dwell_s: 30.0,
         cool_down_s: 600.0,
         classes: OBJECTS,
@@ -70,9 +78,10 @@ pub(super) const KINDS: [KindTerms; 10] = [
     },
     KindTerms {
         word: "withdrawal",
-        keys: &["areas", "line", "sides", "threshold", "dwell_s", "permitted", "distances"],
+        keys: &["areas", "line", "sides", "threshold", "dwell_s", "cool_down_s", "permitted", "distances"],
         severity: Severity::Severe,
         threshold: 0.8,
+        least_threshold: 0.01,
         dwell_s: 60.0,
         cool_down_s: 3_600.0,
         classes: &[],
@@ -80,9 +89,10 @@ pub(super) const KINDS: [KindTerms; 10] = [
     },
     KindTerms {
         word: "tamper",
-        keys: &["dwell_s", "displacement_m", "shock_g"],
+        keys: &["dwell_s", "cool_down_s", "displacement_m", "shock_g"],
         severity: Severity::Moderate,
         threshold: 0.5,
+        least_threshold: 0.01,
         dwell_s: 0.0,
         cool_down_s: 3_600.0,
         classes: &[],
@@ -93,6 +103,7 @@ pub(super) const KINDS: [KindTerms; 10] = [
         keys: &["intervals", "grace_s"],
         severity: Severity::Minor,
         threshold: 0.5,
+        least_threshold: 0.01,
         dwell_s: 0.0,
         cool_down_s: 0.0,
         classes: &[],
@@ -100,9 +111,10 @@ pub(super) const KINDS: [KindTerms; 10] = [
     },
     KindTerms {
         word: "no_flight",
-        keys: PLACED,
+        keys: STAYS,
         severity: Severity::Moderate,
         threshold: 0.5,
+        least_threshold: 0.01,
         dwell_s: 10.0,
         cool_down_s: 600.0,
         classes: FLYERS,
@@ -110,9 +122,10 @@ pub(super) const KINDS: [KindTerms; 10] = [
     },
     KindTerms {
         word: "interference",
-        keys: &["areas", "dwell_s", "min_devices", "radius_m"],
+        keys: &["areas", "dwell_s", "cool_down_s", "min_devices", "radius_m"],
         severity: Severity::Moderate,
         threshold: 0.5,
+        least_threshold: 0.01,
         dwell_s: 60.0,
         cool_down_s: 1_800.0,
         classes: &[],
@@ -120,9 +133,10 @@ pub(super) const KINDS: [KindTerms; 10] = [
     },
     KindTerms {
         word: "clock",
-        keys: &["dwell_s", "max_error_ms"],
+        keys: &["dwell_s", "cool_down_s", "max_error_ms"],
         severity: Severity::Minor,
         threshold: 0.5,
+        least_threshold: 0.01,
         dwell_s: 0.0,
         cool_down_s: 3_600.0,
         classes: &[],
@@ -133,6 +147,7 @@ pub(super) const KINDS: [KindTerms; 10] = [
         keys: &["line", "dwell_s", "stretch_m"],
         severity: Severity::Minor,
         threshold: 0.5,
+        least_threshold: 0.01,
         dwell_s: 900.0,
         cool_down_s: 0.0,
         classes: &[],
@@ -267,10 +282,11 @@ mod tests {
                 (true, classes) if classes.is_empty() => " any ".to_owned(),
                 (true, classes) => format!(" {classes} "),
             };
-            let row = format!(
-                "| {} | {severity} |{threshold}| {} | {} |{classes}|",
-                kind.word, kind.dwell_s, kind.cool_down_s
-            );
+            let seconds = |key: &str, seconds: f64| {
+                if kind.may_say(key) { format!(" {seconds} ") } else { " ".to_owned() }
+            };
+            let (dwell, cool_down) = (seconds("dwell_s", kind.dwell_s), seconds("cool_down_s", kind.cool_down_s));
+            let row = format!("| {} | {severity} |{threshold}|{dwell}|{cool_down}|{classes}|", kind.word);
             assert!(page.contains(&row), "docs/agreement.md lacks the row\n{row}");
         }
     }

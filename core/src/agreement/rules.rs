@@ -52,18 +52,20 @@ fn rule(keys: &mut Keys<'_>, id: Option<Id>, kind: &'static KindTerms, names: &N
     let validity = validity(keys);
     let severity = severity(keys).unwrap_or(kind.severity);
     let hours = hours(keys);
-    let cool_down_s = number_or(keys, "cool_down_s", DWELL, kind.cool_down_s);
+    let seconds = |keys: &mut Keys<'_>, key: &'static str, default: f64| {
+        if kind.may_say(key) { number_or(keys, key, DWELL, default) } else { Some(default) }
+    };
+    let dwell_s = seconds(keys, "dwell_s", kind.dwell_s);
+    let cool_down_s = seconds(keys, "cool_down_s", kind.cool_down_s);
     let areas = if kind.may_say("areas") { areas(keys, kind, names) } else { Vec::new() };
     let sides = if kind.may_say("sides") { sides(keys) } else { Vec::new() };
     let line = if kind.may_say("line") { line(keys, kind, names, !sides.is_empty()) } else { None };
     let classes = if kind.may_say("classes") { classes(keys, kind) } else { BTreeSet::new() };
     let threshold = if kind.may_say("threshold") {
-        number_or(keys, "threshold", Limits::new(0.01, 0.9999, "a probability"), kind.threshold)
+        number_or(keys, "threshold", Limits::new(kind.least_threshold, 0.9999, "a probability"), kind.threshold)
     } else {
         Some(kind.threshold)
     };
-    let dwell_s =
-        if kind.may_say("dwell_s") { number_or(keys, "dwell_s", DWELL, kind.dwell_s) } else { Some(kind.dwell_s) };
     let permitted = if kind.may_say("permitted") { permitted(keys, kind, names) } else { Vec::new() };
     let kind = parameters(keys, kind);
     Some(Rule {
