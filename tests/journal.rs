@@ -4,7 +4,8 @@
 mod harness;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader};
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -329,10 +330,8 @@ fn child_that_appends_until_it_is_killed() {
         while let Some(receipts) = receipts.recv().await {
             let mut lines = String::new();
             for receipt in receipts {
-                use std::fmt::Write;
                 let _ = writeln!(lines, "receipt {}", receipt.ticket);
             }
-            use std::io::Write;
             let mut out = std::io::stdout().lock();
             let _ = out.write_all(lines.as_bytes());
             let _ = out.flush();

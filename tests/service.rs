@@ -226,9 +226,8 @@ async fn replay_equals_live_with_clock_steps_link_loss_and_a_new_agreement_in_it
             }
             "agreement" => {
                 let terms = agreement.join("agreement.toml");
-                let text = std::fs::read_to_string(&terms)
-                    .expect("read")
-                    .replacen("name = \"", "name = \"Changed: ", 1);
+                let text =
+                    std::fs::read_to_string(&terms).expect("read").replacen("name = \"", "name = \"Changed: ", 1);
                 std::fs::write(&terms, text).expect("written");
                 let before = service.api("/api/v1/agreement")["hash"].clone();
                 service.reload();

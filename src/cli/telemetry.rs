@@ -1,5 +1,6 @@
 //! Logging and metrics of a running service.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
@@ -18,7 +19,11 @@ const ENTRIES: [f64; 9] = [1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0,
 pub(super) fn log(config: &Log) {
     // The level was checked with the configuration.
     let filter = EnvFilter::try_new(&config.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
     // A second call, as in a test, keeps the first.
     let _ = if config.json { lines.json().try_init() } else { lines.compact().try_init() };
 }

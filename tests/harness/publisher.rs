@@ -15,12 +15,15 @@ use super::wait_for;
 /// A message's own name, told back once it is acknowledged.
 pub type Tag = u64;
 
+/// Topic and payload of what was received, in order.
+type Inbox = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
 /// A client that publishes QoS 1 and remembers which tags were acknowledged.
 pub struct Publisher {
     pub client: AsyncClient,
     acked: Arc<Mutex<BTreeSet<Tag>>>,
     sent: Arc<Mutex<VecDeque<Tag>>>,
-    received: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    received: Inbox,
     polling: JoinHandle<()>,
 }
 
@@ -37,7 +40,7 @@ impl Publisher {
         let (client, mut eventloop) = AsyncClient::new(options, 1_000);
         let acked = Arc::new(Mutex::new(BTreeSet::new()));
         let sent: Arc<Mutex<VecDeque<Tag>>> = Arc::default();
-        let received: Arc<Mutex<Vec<(String, Vec<u8>)>>> = Arc::default();
+        let received: Inbox = Arc::default();
         let (acks, queue, inbox) = (Arc::clone(&acked), Arc::clone(&sent), Arc::clone(&received));
         let polling = tokio::spawn(async move {
             let mut by_packet = std::collections::HashMap::new();

@@ -1,6 +1,12 @@
 //! The engine's behaviour: entries in, alerts out.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::needless_pass_by_value, clippy::cast_lossless, clippy::single_match_else)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    clippy::cast_lossless,
+    clippy::single_match_else
+)]
 
 mod agreement_swap;
 mod crossing;

@@ -1,0 +1,101 @@
+//! What the pages show works as shown.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod harness;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use harness::service::truceline;
+
+fn page(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect(name)
+}
+
+/// The blocks of a page that are fenced with this word.
+fn blocks(page: &str, word: &str) -> Vec<String> {
+    let fence = format!("```{word}\n");
+    page.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn the_configuration_that_is_shown_is_accepted() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let shown = blocks(&page("docs/configuration.md"), "toml");
+    assert!(!shown.is_empty());
+    for (number, text) in shown.iter().enumerate() {
+        let file = dir.path().join(format!("{number}.toml"));
+        std::fs::write(&file, text).expect("written");
+        truceline::config::load(Some(&file), []).unwrap_or_else(|faults| panic!("{faults:?}"));
+    }
+}
+
+#[test]
+fn the_scenario_that_is_shown_is_accepted() {
+    let shown = blocks(&page("docs/simulation.md"), "toml");
+    assert!(!shown.is_empty());
+    for text in shown {
+        firmware_sim::Scenario::parse(&text).unwrap_or_else(|faults| panic!("{faults}"));
+    }
+}
+
+#[test]
+fn the_readmes_commands_do_what_it_says() {
+    let text = page("README.md");
+    let dir = tempfile::tempdir().expect("a folder");
+    let program = env!("CARGO_BIN_EXE_truceline");
+    let mut tried = 0;
+    for line in blocks(&text, "sh").join("\n").lines() {
+        let command = line.split("  #").next().unwrap_or_default().trim();
+        let serves = command.contains(" run ") || command.starts_with("make") || command.starts_with("cargo");
+        if serves || !command.contains("target/release/truceline") {
+            continue;
+        }
+        let map = dir.path().join("map.svg").display().to_string();
+        let command = command.replace("target/release/truceline", program).replace("map.svg", &map);
+        let status = Command::new("sh")
+            .arg("-c")
+            .arg(&command)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .stdout(Stdio::null())
+            .status();
+        assert!(status.expect("sh").success(), "{command}");
+        tried += 1;
+    }
+    assert!(tried >= 2, "{tried} commands were tried");
+}
+
+#[test]
+fn the_readme_links_only_to_pages_that_are_there() {
+    for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        for link in page(name).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = link.split('#').next().unwrap_or_default();
+            if !path.contains("://") && !path.is_empty() {
+                assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists(), "{name} links to {link}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reading_recorded_as_the_help_says_becomes_an_alert() {
+    let reading = r#"{"v":1,"device":"st02-ac01","boot":1,"seq":1,"time":"2026-11-24T03:00:00Z","clock":{"source":"gnss"},"kind":"acoustic_detection","data":{"class":"explosion","confidence":0.9,"bearing_deg":110,"bearing_sd_deg":4}}"#;
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("readings.jsonl");
+    std::fs::write(&file, format!("{reading}\n\n{reading}\n")).expect("written");
+    let replay = |arguments: &[&str]| {
+        let mut command = truceline();
+        command.args(["replay", "--agreement", "config/agreements/example"]).args(arguments).arg(&file);
+        command.output().expect("truceline runs")
+    };
+    let output = replay(&["--devices", "config/devices/example.toml"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON Lines")).collect();
+    assert_eq!(lines.len(), 1, "the second is a duplicate: {text}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!((&lines[0]["type"], &lines[0]["category"]), (&"alert".into(), &"no_fire".into()));
+    let output = replay(&[]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(65), "{told}");
+    assert!(told.contains("line 1") && told.contains("--devices"), "{told}");
+}
