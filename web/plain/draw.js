@@ -266,11 +266,20 @@ function extent(context, view, place, x, y, colour, style) {
   context.globalAlpha = 1;
 }
 
+/** Where an alert's mark goes: a lone detection is not at its sensor, so a sector's is in its middle. */
+function markPoint(view, place, [x, y]) {
+  if (place.shape !== "sector") return [x, y];
+  const middle = ((place.bearing_deg - 90) * Math.PI) / 180;
+  const far = ((place.range_min_m + place.range_max_m) / 2) * view.scale;
+  return [x + far * Math.cos(middle), y + far * Math.sin(middle)];
+}
+
 export function alerts(context, view, scene, style, marks, selected) {
   const placed = scene.alerts.map(({ at, item }) => ({ at: view.toScreen(at), item }));
   placed.sort((a, b) => SEVERITIES.indexOf(a.item.severity) - SEVERITIES.indexOf(b.item.severity));
   for (const { at: [x, y], item } of placed) extent(context, view, item.where, x, y, style.severity[item.severity], style);
-  for (const { at: [x, y], item } of placed) {
+  for (const { at, item } of placed) {
+    const [x, y] = markPoint(view, item.where, at);
     const path = new Path2D(severityPath(item.severity));
     if (item.id === selected) {
       context.beginPath();
@@ -279,7 +288,10 @@ export function alerts(context, view, scene, style, marks, selected) {
       context.strokeStyle = style.focus;
       context.stroke();
     }
-    mark(context, path, x, y, 1, style.severity[item.severity], style.ground, 2);
+    const colour = style.severity[item.severity];
+    // Hollow where all that is known is a disc around the sensor.
+    const hollow = item.where.shape === "disc";
+    mark(context, path, x, y, 1, hollow ? style.ground : colour, hollow ? colour : style.ground, 2);
     marks.push({ x, y, kind: "alert", item });
   }
 }
