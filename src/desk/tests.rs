@@ -165,7 +165,7 @@ fn a_desk_that_cannot_be_written_says_so_and_keeps_nothing_half() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.div_ceil(10), ..ProptestConfig::default() })]
 
     /// However a run is cut into batches, and however often parts of it are said again
     /// after restarts, the log is what one uninterrupted run gives.

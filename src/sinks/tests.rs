@@ -137,7 +137,7 @@ fn cursors() -> (tempfile::TempDir, Cursors) {
 async fn reach(sink: &RunningSink, position: u64) -> SinkStatus {
     let mut status = sink.status.clone();
     let reached = status.wait_for(|status| status.position >= position && status.state == SinkState::CaughtUp);
-    tokio::time::timeout(Duration::from_secs(20), reached).await.expect("in time").unwrap().clone()
+    tokio::time::timeout(Duration::from_secs(60), reached).await.expect("in time").unwrap().clone()
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < Duration::from_secs(20), "waited too long for {what}");
+        assert!(start.elapsed() < Duration::from_secs(60), "waited too long for {what}");
         // Polling interval of a condition, not a guess at how long something takes.
         std::thread::sleep(Duration::from_millis(2));
     }
