@@ -6,7 +6,17 @@ const whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
 export const count = (n) => whole.format(n);
-export const percent = (fraction) => `${whole.format(100 * fraction)}\u00a0%`;
+
+/** Never 0 or 100 for what is not certain. */
+export function percent(fraction) {
+  const n = Math.round(100 * fraction);
+  const words = (value) => `${whole.format(value)}\u00a0%`;
+  if (n >= 100) return t("percent.over", { percent: words(99) });
+  return n <= 0 ? t("percent.under", { percent: words(1) }) : words(n);
+}
+
+/** A level such as a battery's, 0 to 100. */
+export const level = (n) => `${whole.format(n)}\u00a0%`;
 
 /** "2026-11-24 03:01:30" of an RFC 3339 time in UTC. */
 export const dateTime = (text) => text.slice(0, 19).replace("T", " ");

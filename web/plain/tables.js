@@ -1,6 +1,6 @@
 // The tables of alerts and devices.
 
-import { ago, category, certainty, chainage, count, dateTime, extent, later, percent, where } from "/assets/format.js";
+import { ago, category, certainty, chainage, count, dateTime, extent, later, level, percent, where } from "/assets/format.js";
 import { DEVICE_STATES, SEVERITIES, devicePath, severityPath, sign } from "/assets/shapes.js";
 import { t } from "/assets/words.js";
 
@@ -173,7 +173,7 @@ export class DeviceTable {
       cell("device.station", null, device.station),
       cell("device.state", null, state),
       cell("device.heard", "number", ...heard),
-      cell("device.battery", "number end", device.battery_pct == null ? t("device.unknown") : percent(device.battery_pct / 100)),
+      cell("device.battery", "number end", device.battery_pct == null ? t("device.unknown") : level(device.battery_pct)),
       cell("device.readings", "number end", count(device.readings)),
     );
   }

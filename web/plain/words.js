@@ -123,6 +123,8 @@ const en = {
   "ago.min": "{n} min",
   "ago.h": "{n} h",
   "ago.d": "{n} days",
+  "percent.over": "over {percent}",
+  "percent.under": "under {percent}",
   "unit.m": "{n} m",
   "unit.km": "{n} km",
   never: "never",
