@@ -21,7 +21,6 @@ use truceline_core::log::Body;
 use truceline_core::time::Span;
 
 pub use clock::Clock;
-pub use terms::read_registry;
 
 use crate::broker::{Broker, BrokerConfig};
 use crate::config::{self, Config};

@@ -9,11 +9,8 @@ use truceline_core::log::{Body, Document};
 use truceline_core::registry::{Registry, parse_registry};
 
 use crate::cli::agreement_dir::load_agreement;
-use crate::config::Config;
+use crate::config::{Config, read_registry};
 use crate::journal::Reader;
-
-/// Largest registry file.
-const MAX_REGISTRY_BYTES: u64 = 64 << 20;
 
 /// What is in force, for those who ask.
 pub(super) struct Terms {
@@ -116,21 +113,9 @@ fn registry(file: Option<&Path>, reader: &Reader) -> Found<Registry> {
         let Some(document) = held else { return Ok(None) };
         return Ok(parse_registry(&document.text).ok().map(|registry| (document, registry, false)));
     };
-    let (text, registry) = read_registry(file)?;
+    let (text, registry) =
+        read_registry(file).map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let document = Document::new(text);
     let is_new = held.is_none_or(|held| held.hash != document.hash);
     Ok(Some((document, registry, is_new)))
-}
-
-/// Reads a registry file; every fault with the file's name.
-pub fn read_registry(file: &Path) -> Result<(String, Registry), Vec<String>> {
-    let name = file.display();
-    let size = std::fs::metadata(file).map_err(|error| vec![format!("{name}: cannot be read: {error}")])?.len();
-    if size > MAX_REGISTRY_BYTES {
-        return Err(vec![format!("{name}: has {size} bytes; at most {MAX_REGISTRY_BYTES}")]);
-    }
-    let text = std::fs::read_to_string(file).map_err(|error| vec![format!("{name}: cannot be read: {error}")])?;
-    let registry = parse_registry(&text)
-        .map_err(|faults| faults.into_iter().map(|fault| format!("{name}: {fault}")).collect::<Vec<_>>())?;
-    Ok((text, registry))
 }

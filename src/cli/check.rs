@@ -10,12 +10,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use truceline_core::agreement::{Agreement, AgreementFault};
-use truceline_core::registry::{MAX_REGISTRY_BYTES, Registry, parse_registry};
 use truceline_core::time::Time;
 
 use super::Failure;
 use super::agreement_dir::load_agreement;
-use crate::config::{self, Config};
+use crate::config::{self, Config, ConfigFault, read_registry};
 
 /// Arguments of `check`.
 #[derive(Args)]
@@ -88,7 +87,8 @@ pub fn run(arguments: &CheckArgs) -> Result<(), Failure> {
     }
     let file = arguments.devices.clone().or_else(|| config.as_ref()?.devices_file.clone());
     let agreement = dir.and_then(|dir| kept(read_agreement(&dir), &mut faults));
-    let registry = file.and_then(|file| kept(read_registry(&file), &mut faults));
+    let registry = file.and_then(|file| kept(read_registry(&file).map_err(of_config), &mut faults));
+    let registry = registry.map(|(_, registry)| registry);
     if !faults.is_empty() {
         if arguments.format == Format::Json {
             print(&json(&serde_json::json!({ "faults": faults })))?;
@@ -115,14 +115,13 @@ fn kept<T>(read: Result<T, Vec<Fault>>, faults: &mut Vec<Fault>) -> Option<T> {
     read.map_err(|found| faults.extend(found)).ok()
 }
 
+fn of_config(faults: Vec<ConfigFault>) -> Vec<Fault> {
+    let fault = |fault: ConfigFault| Fault { file: fault.source_name, place: fault.key, message: fault.message };
+    faults.into_iter().map(fault).collect()
+}
+
 fn read_config(file: Option<&Path>) -> Result<Config, Vec<Fault>> {
-    let environment =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    config::load(file, environment).map_err(|faults| {
-        let fault =
-            |fault: config::ConfigFault| Fault { file: fault.source_name, place: fault.key, message: fault.message };
-        faults.into_iter().map(fault).collect()
-    })
+    config::load(file, config::environment()).map_err(of_config)
 }
 
 fn read_agreement(dir: &Path) -> Result<Agreement, Vec<Fault>> {
@@ -130,19 +129,6 @@ fn read_agreement(dir: &Path) -> Result<Agreement, Vec<Fault>> {
         let fault = |fault: AgreementFault| Fault { file: fault.file, place: fault.place, message: fault.message };
         faults.into_iter().map(fault).collect()
     })
-}
-
-fn read_registry(file: &Path) -> Result<Registry, Vec<Fault>> {
-    let fault =
-        |place: &str, message: String| Fault { file: file.display().to_string(), place: place.to_owned(), message };
-    let unreadable = |error: std::io::Error| vec![fault("the file", format!("cannot be read: {error}"))];
-    let size = std::fs::metadata(file).map_err(unreadable)?.len();
-    if size > MAX_REGISTRY_BYTES as u64 {
-        let message = format!("is larger than {} MiB; split the mission", MAX_REGISTRY_BYTES >> 20);
-        return Err(vec![fault("the file", message)]);
-    }
-    let text = std::fs::read_to_string(file).map_err(unreadable)?;
-    parse_registry(&text).map_err(|faults| faults.into_iter().map(|found| fault(&found.key, found.message)).collect())
 }
 
 fn json(value: &impl serde::Serialize) -> String {

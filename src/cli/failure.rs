@@ -51,7 +51,7 @@ impl Failure {
             eprintln!("truceline: {line}");
         }
         if self.code == CONFIG && self.lines.len() > 1 {
-            eprintln!("truceline: {} faults; nothing was started", self.lines.len());
+            eprintln!("truceline: {} faults", self.lines.len());
         }
         ExitCode::from(self.code)
     }

@@ -17,7 +17,7 @@ use truceline_core::time::Time;
 use truceline_core::wire::{Encoding, TimeBasis, decode_one};
 
 use super::{Failure, agreement_dir, progress};
-use crate::app::read_registry;
+use crate::config::read_registry;
 use crate::evaluator;
 use crate::journal::Reader;
 

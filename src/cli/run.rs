@@ -33,9 +33,7 @@ pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
 
 /// Loads the configuration of `file` and the environment.
 pub(super) fn load(file: Option<&Path>) -> Result<Config, Failure> {
-    let environment =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    config::load(file, environment).map_err(Failure::config)
+    config::load(file, config::environment()).map_err(Failure::config)
 }
 
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

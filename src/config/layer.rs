@@ -46,6 +46,11 @@ pub fn load(
     validate::config(&merged, &origins, faults)
 }
 
+/// The process's environment; what is not UTF-8 is no key of ours.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
 pub(super) fn fault(source: &str, key: &str, message: &str) -> ConfigFault {
     ConfigFault { source_name: source.to_owned(), key: key.to_owned(), message: message.to_owned() }
 }

@@ -4,6 +4,7 @@
 //! laid over it and the environment's over those, so a key that is not in it does not exist.
 
 mod layer;
+mod registry_file;
 mod validate;
 
 use std::net::SocketAddr;
@@ -12,7 +13,8 @@ use std::time::Duration;
 
 use url::Url;
 
-pub use layer::{DEFAULT, load};
+pub use layer::{DEFAULT, environment, load};
+pub use registry_file::read_registry;
 
 /// One fault of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
