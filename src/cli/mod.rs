@@ -12,6 +12,7 @@ mod progress;
 mod replay;
 mod run;
 mod telemetry;
+mod where_;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Say what is understood of a configuration, an agreement and a device registry, and all their faults
     Check(check::CheckArgs),
+    /// Say where points are: distance to the line, side, zones, and how sure that is
+    Where(where_::WhereArgs),
     /// Judge recorded readings again: readings in, alerts out
     Replay(replay::ReplayArgs),
     /// Print what a service keeps
@@ -63,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Where(arguments) => where_::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
     };

@@ -1,0 +1,168 @@
+//! Where a point is, and how that is printed.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use truceline_core::geometry::{Area, LineFix, LineIndex, LonLat, Side, probability_in_area, probability_side_a};
+use truceline_core::id::Id;
+
+use super::Format;
+use super::points::Point;
+
+/// The side of a position that is not exactly known is told from this probability on.
+const SURE: f64 = 0.95;
+
+/// Where one point is.
+#[derive(Debug, Serialize)]
+pub(super) struct Answer {
+    lat: f64,
+    lon: f64,
+    pub(super) distance_m: Option<f64>,
+    side: Side,
+    p_side_a: Option<f64>,
+    chainage_m: Option<f64>,
+    foot: Option<Foot>,
+    zones: Vec<Inside>,
+}
+
+#[derive(Debug, Serialize)]
+struct Foot {
+    lat: f64,
+    lon: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Inside {
+    id: Id,
+    probability: f64,
+}
+
+impl Answer {
+    pub(super) fn against_line(point: &Point, line: Option<&LineIndex>, zones: Vec<(Id, f64)>) -> Self {
+        let located =
+            line.map(|line| (line.locate(point.position), probability_side_a(line, point.position, point.hacc_m)));
+        Self::new(point, located, zones)
+    }
+
+    pub(super) fn against_area(point: &Point, area: &Area) -> Self {
+        let fix = area.locate(point.position);
+        let p_side_a = if point.hacc_m == 0.0 && fix.signed_m == 0.0 {
+            0.5
+        } else {
+            probability_in_area(area, point.position, point.hacc_m)
+        };
+        Self::new(point, Some((fix, p_side_a)), Vec::new())
+    }
+
+    fn new(point: &Point, located: Option<(LineFix, f64)>, zones: Vec<(Id, f64)>) -> Self {
+        let LonLat { lon, lat } = point.position;
+        let zones = zones.into_iter().map(|(id, p)| Inside { id, probability: rounded(p, 1e5) }).collect();
+        let Some((fix, p_side_a)) = located else {
+            return Self {
+                lat,
+                lon,
+                distance_m: None,
+                side: Side::Undetermined,
+                p_side_a: None,
+                chainage_m: None,
+                foot: None,
+                zones,
+            };
+        };
+        let side = if p_side_a >= SURE {
+            Side::A
+        } else if p_side_a <= 1.0 - SURE {
+            Side::B
+        } else {
+            Side::Undetermined
+        };
+        Self {
+            lat,
+            lon,
+            distance_m: Some(rounded(fix.distance_m, 1e6)),
+            side,
+            p_side_a: Some(rounded(p_side_a, 1e5)),
+            chainage_m: Some(rounded(fix.chainage_m, 1e6)),
+            foot: Some(Foot { lat: rounded(fix.foot.lat, 1e12), lon: rounded(fix.foot.lon, 1e12) }),
+            zones,
+        }
+    }
+}
+
+fn rounded(value: f64, per_unit: f64) -> f64 {
+    (value * per_unit).round() / per_unit
+}
+
+/// Prints answers in one format.
+pub(super) struct Writer<W> {
+    out: W,
+    format: Format,
+}
+
+impl<W: Write> Writer<W> {
+    /// Begins with a header where the format has one.
+    pub(super) fn new(mut out: W, format: Format) -> io::Result<Self> {
+        match format {
+            Format::Json => {}
+            Format::Csv => writeln!(out, "lat,lon,distance_m,side,p_side_a,chainage_m,foot_lat,foot_lon,zones")?,
+            Format::Table => writeln!(
+                out,
+                "{:>11} {:>12} {:>13} {:<12} {:>8} {:>13} {:>12} {:>12}  zones",
+                "lat", "lon", "distance_m", "side", "p_side_a", "chainage_m", "foot_lat", "foot_lon"
+            )?,
+        }
+        Ok(Self { out, format })
+    }
+
+    pub(super) fn write(&mut self, answer: &Answer) -> io::Result<()> {
+        let out = &mut self.out;
+        if self.format == Format::Json {
+            serde_json::to_writer(&mut *out, answer)?;
+            return out.write_all(b"\n");
+        }
+        let side = match answer.side {
+            Side::A => "a",
+            Side::B => "b",
+            Side::Undetermined => "undetermined",
+        };
+        let text = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+        let fixed =
+            |value: Option<f64>, digits: usize| value.map_or("-".to_owned(), |value| format!("{value:.digits$}"));
+        let (foot_lat, foot_lon) =
+            (answer.foot.as_ref().map(|foot| foot.lat), answer.foot.as_ref().map(|foot| foot.lon));
+        if self.format == Format::Csv {
+            write!(
+                out,
+                "{},{},{},{side},{},{},{},{},",
+                answer.lat,
+                answer.lon,
+                text(answer.distance_m),
+                text(answer.p_side_a),
+                text(answer.chainage_m),
+                text(foot_lat),
+                text(foot_lon)
+            )?;
+        } else {
+            write!(
+                out,
+                "{:>11.6} {:>12.6} {:>13} {side:<12} {:>8} {:>13} {:>12} {:>12}  ",
+                answer.lat,
+                answer.lon,
+                fixed(answer.distance_m, 3),
+                fixed(answer.p_side_a, 3),
+                fixed(answer.chainage_m, 3),
+                fixed(foot_lat, 7),
+                fixed(foot_lon, 7)
+            )?;
+        }
+        for (number, zone) in answer.zones.iter().enumerate() {
+            let space = if number == 0 { "" } else { " " };
+            write!(out, "{space}{}={}", zone.id, zone.probability)?;
+        }
+        writeln!(out)
+    }
+
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

@@ -1,0 +1,94 @@
+//! `truceline where` as its user meets it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+const LINE: &str = r#"{"type":"LineString","coordinates":[[37.0,48.0],[37.0,49.0]]}"#;
+
+fn locate(arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_truceline"))
+        .arg("where")
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A program that ends early closes its input, which is what some tests are about.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+#[test]
+fn points_are_held_against_an_agreement_with_its_zones() {
+    let output =
+        locate(&["--agreement", "config/agreements/example", "--at", "2020-01-01T00:00:00Z"], "lat,lon\n48.1,37.7\n");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let answer: serde_json::Value = serde_json::from_str(stdout(&output).trim()).unwrap();
+    let distance = answer["distance_m"].as_f64().unwrap();
+    let security = answer["zones"].as_array().unwrap().iter().any(|zone| zone["id"] == "security-zone");
+    assert_eq!(security, distance <= 15_000.0, "{answer}");
+    assert!(["a", "b"].contains(&answer["side"].as_str().unwrap()), "{answer}");
+    assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn without_a_time_the_first_version_counts_and_that_is_said() {
+    let output = locate(&["--agreement", "config/agreements/example"], "48.1,37.7\n");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("use --at TIME"), "{}", stderr(&output));
+    assert!(stdout(&output).contains("\"distance_m\":"), "{}", stdout(&output));
+}
+
+#[test]
+fn a_time_before_every_version_has_no_line() {
+    let output = locate(&["--agreement", "config/agreements/example"], "lat,lon,time\n48.1,37.7,2001-01-01T00:00:00Z\n");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains("\"distance_m\":null,\"side\":\"undetermined\""), "{}", stdout(&output));
+    assert!(stderr(&output).contains("1 points have a time"), "{}", stderr(&output));
+}
+
+#[test]
+fn points_from_a_file_are_held_against_a_bare_line() {
+    let (line, points) = (file(LINE), file("48.5,36.99\n48.5,37.01,4.0\n"));
+    let output = locate(&["--line", line.path().to_str().unwrap(), points.path().to_str().unwrap()], "");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    let sides: Vec<bool> = text.lines().map(|line| line.contains("\"side\":\"a\"")).collect();
+    assert_eq!(sides, [true, false], "{text}");
+}
+
+#[test]
+fn wrong_use_wrong_lines_and_wrong_points_have_their_own_exit_codes() {
+    let line = file(LINE);
+    let line = line.path().to_str().unwrap();
+    let none = locate(&[], "");
+    assert_eq!(none.status.code(), Some(64), "{}", stderr(&none));
+    let early = locate(&["--agreement", "config/agreements/example", "--at", "2001-01-01T00:00:00Z"], "48,37\n");
+    assert_eq!(early.status.code(), Some(64), "{}", stderr(&early));
+    let bad = file(r#"{"type":"Polygon","coordinates":[[[37,48],[38,49],[38,48],[37,49],[37,48]],[[1,2],[3,4]]]}"#);
+    let crossed = locate(&["--line", bad.path().to_str().unwrap()], "");
+    assert_eq!(crossed.status.code(), Some(78), "{}", stderr(&crossed));
+    assert!(stderr(&crossed).contains("ring 1"), "{}", stderr(&crossed));
+    let point = locate(&["--line", line], "48.5,36.9\n48.5,east\n48.5,36.8\n");
+    assert_eq!(point.status.code(), Some(65), "{}", stderr(&point));
+    assert_eq!(stdout(&point).lines().count(), 1);
+    assert!(stderr(&point).contains("line 2: lon 'east' is not a number"), "{}", stderr(&point));
+}
