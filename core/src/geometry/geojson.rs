@@ -279,7 +279,7 @@ impl Reader {
             match position(value) {
                 Ok(position) => positions.push(position),
                 Err((shown, message)) => {
-                    self.fault_at(format!("{}, vertex {vertex} {shown}", place.text()), message);
+                    self.fault_at(format!("{}, vertex {vertex}{shown}", place.text()), message);
                 }
             }
         }
@@ -333,7 +333,7 @@ fn position(value: &Value) -> Result<LonLat, (String, String)> {
             "; are these degrees of WGS84? Projected coordinates must be transformed"
         };
         (
-            format!("({lon}, {lat})"),
+            format!(" ({lon}, {lat})"),
             format!("is out of range: longitude in [-180, 180], latitude in [-90, 90]{swapped}"),
         )
     })
