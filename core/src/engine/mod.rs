@@ -247,7 +247,9 @@ impl Engine {
             let same = terms.rule(&key.rule).is_some_and(|rule| rule.kind.as_str() == category);
             !same || was != status
         });
-        self.terms = Some(terms);
+        if self.terms.replace(terms).is_some_and(|before| before.agreement.status != status) {
+            self.forget_overdue();
+        }
         self.prune_overdue("agreement_changed");
         self.rearm_silence();
     }

@@ -10,9 +10,12 @@
 
 mod agreement_swap;
 mod crossing;
+mod crossing_model;
+mod determinism;
 mod limits;
 mod no_fire;
 mod scene;
 mod silence;
+mod silence_model;
 mod stay;
 mod tamper;

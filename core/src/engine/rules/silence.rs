@@ -296,11 +296,7 @@ impl Engine {
             if overdue.station {
                 self.book.end(&station_key(rule, station), "resolved", &terms, &mut self.frame);
                 // The others have as long as ever to come back with it.
-                for other in overdue.devices.keys() {
-                    if let Some(record) = self.records.by_id.get_mut(other) {
-                        record.counted_from = self.frame.now;
-                    }
-                }
+                self.count_anew(overdue.devices.keys());
                 for other in overdue.devices.keys() {
                     self.arm_silence(rule, other);
                 }
@@ -327,12 +323,31 @@ impl Engine {
         }
     }
 
+    /// The silence of these devices counts from now on.
+    fn count_anew<'a>(&mut self, devices: impl Iterator<Item = &'a Id>) {
+        for device in devices {
+            if let Some(record) = self.records.by_id.get_mut(device) {
+                record.counted_from = self.frame.now;
+            }
+        }
+    }
+
+    /// Drops all that is overdue, its alerts having ended: what is silent under other terms is told anew.
+    pub(in crate::engine) fn forget_overdue(&mut self) {
+        for overdue in std::mem::take(&mut self.overdue).values() {
+            self.count_anew(overdue.devices.keys());
+        }
+    }
+
     /// The registry or the terms changed: drops what is overdue of rules and devices that are no longer judged.
+    ///
+    /// Silence that ends so counts anew: should it be judged again, it is another alert.
     pub(in crate::engine) fn prune_overdue(&mut self, reason: &str) {
         let Some(terms) = self.terms.clone() else { return };
         let roll = self.roll.clone();
         for ((rule_id, station), mut overdue) in std::mem::take(&mut self.overdue) {
             let Some(rule) = terms.rule(&rule_id).filter(|rule| matches!(rule.kind, RuleKind::Silence { .. })) else {
+                self.count_anew(overdue.devices.keys());
                 continue;
             };
             let timed = roll.timed.get(&station).map_or(&[][..], Vec::as_slice);
@@ -340,6 +355,7 @@ impl Engine {
                 && !(timed.len() >= LEAST_DEVICES && timed.iter().all(|id| overdue.devices.contains_key(id)))
             {
                 self.book.end(&station_key(rule, &station), reason, &terms, &mut self.frame);
+                self.count_anew(overdue.devices.keys());
                 continue;
             }
             let gone: Vec<Id> = overdue.devices.keys().filter(|id| !timed.contains(id)).cloned().collect();
