@@ -59,7 +59,8 @@ fn without_a_time_the_first_version_counts_and_that_is_said() {
 
 #[test]
 fn a_time_before_every_version_has_no_line() {
-    let output = locate(&["--agreement", "config/agreements/example"], "lat,lon,time\n48.1,37.7,2001-01-01T00:00:00Z\n");
+    let output =
+        locate(&["--agreement", "config/agreements/example"], "lat,lon,time\n48.1,37.7,2001-01-01T00:00:00Z\n");
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(stdout(&output).contains("\"distance_m\":null,\"side\":\"undetermined\""), "{}", stdout(&output));
     assert!(stderr(&output).contains("1 points have a time"), "{}", stderr(&output));

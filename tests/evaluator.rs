@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use tokio::sync::watch;
-use truceline::cli::agreement_dir::read_bundle;
+use truceline::config::read_bundle;
 use truceline::desk::Desk;
 use truceline::evaluator::{AlertStore, Evaluator, EvaluatorConfig, Log, Phase, PortError, Ports, Ticks, replay};
 use truceline_core::engine::Output;

@@ -8,7 +8,7 @@ use truceline_core::agreement::{Agreement, Bundle, compile};
 use truceline_core::log::{Body, Document};
 use truceline_core::registry::{Registry, parse_registry};
 
-use crate::cli::agreement_dir::load_agreement;
+use crate::config::load_agreement;
 use crate::config::{Config, read_registry};
 use crate::journal::Reader;
 

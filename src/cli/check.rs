@@ -13,7 +13,7 @@ use truceline_core::agreement::{Agreement, AgreementFault};
 use truceline_core::time::Time;
 
 use super::Failure;
-use super::agreement_dir::load_agreement;
+use crate::config::load_agreement;
 use crate::config::{self, Config, ConfigFault, read_registry};
 
 /// Arguments of `check`.

@@ -3,7 +3,6 @@
 //! Data goes to standard output, words to standard error. Exit codes: 0 done, 1 failed,
 //! 64 wrong use, 65 wrong input data, 74 storage failed, 78 wrong configuration or agreement.
 
-pub mod agreement_dir;
 mod check;
 mod demo;
 mod export;

@@ -16,7 +16,8 @@ use truceline_core::registry::Registry;
 use truceline_core::time::Time;
 use truceline_core::wire::{Encoding, TimeBasis, decode_one};
 
-use super::{Failure, agreement_dir, progress};
+use super::{Failure, progress};
+use crate::config::load_agreement;
 use crate::config::read_registry;
 use crate::evaluator;
 use crate::journal::Reader;
@@ -56,7 +57,7 @@ pub(super) struct ReplayArgs {
 /// Replays and prints.
 pub(super) fn run(arguments: &ReplayArgs) -> Result<(), Failure> {
     let agreement = match &arguments.agreement {
-        Some(dir) => Some(agreement_dir::load_agreement(dir).map_err(Failure::config)?.0.document()),
+        Some(dir) => Some(load_agreement(dir).map_err(Failure::config)?.0.document()),
         None => None,
     };
     let registry = match &arguments.devices {

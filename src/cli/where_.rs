@@ -14,8 +14,8 @@ use truceline_core::agreement::{Agreement, Validity};
 use truceline_core::geometry::{Area, LineIndex, Shape, ShapeFault, parse_geojson};
 use truceline_core::time::{Span, Time};
 
-use super::agreement_dir::load_agreement;
 use super::{Failure, progress};
+use crate::config::load_agreement;
 use answer::{Answer, Writer};
 use points::{Point, Points};
 

@@ -3,6 +3,7 @@
 //! `config/default.toml` is the single list of keys: it is compiled in, a file's keys are
 //! laid over it and the environment's over those, so a key that is not in it does not exist.
 
+mod agreement_dir;
 mod layer;
 mod registry_file;
 mod validate;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use url::Url;
 
+pub use agreement_dir::{load_agreement, read_bundle};
 pub use layer::{DEFAULT, environment, load};
 pub use registry_file::read_registry;
 
