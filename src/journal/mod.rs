@@ -4,14 +4,18 @@
 //! only after it. Readers have connections of their own. A reading's identity (device incarnation,
 //! boot, seq) is stored once, whatever happens.
 
+mod appender;
 mod counts;
 mod error;
 mod index;
+mod lists;
+mod names;
 mod reader;
 mod retention;
 mod row;
 mod schema;
 mod seen;
+mod store;
 mod writer;
 
 use std::fs::{File, OpenOptions};
@@ -22,9 +26,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use truceline_core::log::{Append, Body, Outcome, Receipt};
 use truceline_core::time::{Span, Time};
 
+pub use appender::Appender;
+use appender::Channels;
 pub use counts::Counts;
 pub use error::JournalError;
-pub use reader::{Page, Reader, ReadingFilter, RejectFilter};
+pub use lists::{Page, ReadingFilter, RejectFilter};
+pub use reader::Reader;
 use writer::{Request, Signals, Writer};
 
 /// Requests that may wait for the writer; whoever asks next is held up until it has caught up.
@@ -53,34 +60,13 @@ impl JournalConfig {
 /// The open journal.
 pub struct Journal {
     requests: mpsc::Sender<Request>,
+    channels: Channels,
     config: JournalConfig,
     reader: Reader,
     head: watch::Receiver<u64>,
     counts: watch::Receiver<Counts>,
     failed: watch::Receiver<Option<String>>,
     thread: Option<JoinHandle<()>>,
-    _lock: File,
-}
-
-/// Appends to the journal; the receipts come on the channel that was made with it.
-#[derive(Clone)]
-pub struct Appender {
-    requests: mpsc::Sender<Request>,
-    receipts: mpsc::Sender<Vec<Receipt>>,
-}
-
-impl Appender {
-    /// Asks to make entries durable; waits while the queue is full.
-    pub async fn append(&self, append: Append) -> Result<(), JournalError> {
-        let request = Request::Append(append, self.receipts.clone());
-        self.requests.send(request).await.map_err(|_| JournalError::Stopped)
-    }
-
-    /// [`Appender::append`] for threads that are not tasks.
-    pub fn append_blocking(&self, append: Append) -> Result<(), JournalError> {
-        let request = Request::Append(append, self.receipts.clone());
-        self.requests.blocking_send(request).map_err(|_| JournalError::Stopped)
-    }
 }
 
 impl Journal {
@@ -95,24 +81,34 @@ impl Journal {
         if lock.try_lock().is_err() {
             return Err(JournalError::InUse(config.path.clone()));
         }
-        let writer = Writer::load(schema::open_writer(&config.path)?, config.clone())?;
+        let writer = Writer::load(schema::open_writer(&config.path)?, &config)?;
         let (head_sender, head) = watch::channel(writer.head());
         let (counts_sender, counts) = watch::channel(writer.counts().clone());
         let (failed_sender, failed) = watch::channel(None);
         let signals = Signals { head: head_sender, counts: counts_sender, failed: failed_sender };
         let (requests, queue) = mpsc::channel(QUEUE);
+        let channels = Channels::new();
+        let ends = channels.clone();
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || writer.run(queue, &signals))
+            .spawn(move || {
+                writer.run(queue, &signals);
+                ends.close();
+                // Not before the file is closed: the next service may open it from here on.
+                drop::<File>(lock);
+            })
             .map_err(folder)?;
         let reader = Reader::new(config.path.clone());
-        Ok(Self { requests, config, reader, head, counts, failed, thread: Some(thread), _lock: lock })
+        Ok(Self { requests, channels, config, reader, head, counts, failed, thread: Some(thread) })
     }
 
-    /// A way to append, and its receipts; `window` is the most receipts that wait unread before the writer is held up.
+    /// A way to append, and its receipts, which end when the writer stops.
+    ///
+    /// `window` is the most requests that its user has open at once: with fewer, a user who waits
+    /// for the queue and does not take receipts meanwhile would hold the writer up.
     pub fn appender(&self, window: usize) -> (Appender, mpsc::Receiver<Vec<Receipt>>) {
-        let (receipts, receiver) = mpsc::channel(window.max(1));
-        (Appender { requests: self.requests.clone(), receipts }, receiver)
+        let (sender, receiver) = self.channels.open(window);
+        (Appender::new(self.requests.clone(), sender), receiver)
     }
 
     /// Appends and waits until it is durable.
@@ -158,7 +154,11 @@ impl Journal {
     pub async fn close(mut self) -> Result<(), JournalError> {
         let (done, closed) = oneshot::channel();
         self.requests.send(Request::Close(done)).await.map_err(|_| JournalError::Stopped)?;
-        let result = closed.await.map_err(|_| JournalError::Stopped);
+        let result = match closed.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(detail)) => Err(JournalError::Disk { path: self.config.path.clone(), detail }),
+            Err(_) => Err(JournalError::Stopped),
+        };
         if let Some(thread) = self.thread.take() {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }

@@ -5,6 +5,8 @@
 
 use rusqlite::{Connection, params};
 
+use super::counts::Counts;
+
 /// Entries deleted in one transaction, so that no reading waits long behind it.
 const RUN: i64 = 5_000;
 
@@ -19,8 +21,8 @@ pub(super) struct Limits {
     pub(super) floor: u64,
 }
 
-/// Deletes one run; gives the number of entries deleted and the bytes of rejects among them.
-pub(super) fn run(file: &mut Connection, limits: Limits) -> rusqlite::Result<(usize, u64)> {
+/// Deletes one run; false once nothing is left that may go.
+pub(super) fn run(file: &mut Connection, limits: Limits, counts: &mut Counts) -> rusqlite::Result<bool> {
     let floor = i64::try_from(limits.floor).unwrap_or(i64::MAX);
     let over = match limits.max_bytes {
         Some(max) => size(file)? > max,
@@ -35,28 +37,32 @@ pub(super) fn run(file: &mut Connection, limits: Limits) -> rusqlite::Result<(us
              WHERE offset < ?2 AND arrived < ?3",
         )?
         .query_row(params![RUN, floor, before], |row| row.get(0))?;
-    let Some(last) = last else { return Ok((0, 0)) };
-    let indexed = "FROM entry WHERE offset <= ?1 AND kind = 1";
+    let Some(last) = last else { return Ok(false) };
+    let readings = "FROM entry WHERE offset <= ?1 AND kind = 1";
     transaction
         .prepare_cached(&format!(
-            "DELETE FROM by_seq WHERE (device, boot, seq) IN (SELECT device, boot, seq {indexed}) AND offset <= ?1"
+            "DELETE FROM by_seq WHERE (device, boot, seq) IN (SELECT device, boot, seq {readings})"
         ))?
         .execute([last])?;
     transaction
         .prepare_cached(&format!(
-            "DELETE FROM by_time WHERE (device, time, offset) IN (SELECT device, time, offset {indexed})"
+            "DELETE FROM by_time WHERE (device, time, offset) IN (SELECT device, time, offset {readings})"
         ))?
         .execute([last])?;
     let rejects: i64 = transaction
         .prepare_cached(
-            "SELECT coalesce(sum(length(body) + length(meta)), 0) FROM entry WHERE offset <= ? AND kind = 2",
+            "SELECT coalesce(sum(length(CAST(meta AS BLOB)) + length(body)), 0) FROM entry WHERE offset <= ? AND kind = 2",
         )?
         .query_row([last], |row| row.get(0))?;
     let deleted =
         transaction.prepare_cached("DELETE FROM entry WHERE offset <= ? AND kind IN (1, 2, 3, 9)")?.execute([last])?;
+    if rejects > 0 {
+        counts.reject_bytes = counts.reject_bytes.saturating_sub(rejects.cast_unsigned());
+        counts.save(&transaction)?;
+    }
     transaction.commit()?;
     metrics::counter!("truceline_journal_retired_total").increment(deleted as u64);
-    Ok((deleted, rejects.cast_unsigned()))
+    Ok(deleted > 0)
 }
 
 /// Bytes in use.

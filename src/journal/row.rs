@@ -17,21 +17,6 @@ pub(super) const LINK: i64 = 7;
 pub(super) const CLOCK: i64 = 8;
 pub(super) const TICK: i64 = 9;
 
-/// A word for each kind, for metrics.
-pub(super) fn kind_word(body: &Body) -> &'static str {
-    match body {
-        Body::Reading(_) => "reading",
-        Body::Reject(_) => "reject",
-        Body::State(_) => "state",
-        Body::Agreement(_) => "agreement",
-        Body::Registry(_) => "registry",
-        Body::Service(_) => "service",
-        Body::Link(_) => "link",
-        Body::Clock { .. } => "clock",
-        Body::Tick => "tick",
-    }
-}
-
 /// Columns, in the order that [`entry`] reads them; needs `entry e` joined with `station s`, `device d`, `document c`.
 pub(super) const COLUMNS: &str =
     "e.offset, e.arrived, e.kind, s.name, d.name, d.incarnation, e.boot, e.seq, e.time, e.note, e.meta, e.body, c.text";

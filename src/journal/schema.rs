@@ -3,19 +3,19 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags};
 
 use super::JournalError;
 
-/// Version of the tables; a newer file is refused, an older one migrated forward.
-pub(super) const VERSION: i64 = 1;
-
-const TABLES: &str = "
+/// What brings a file from each version to the next; a new file begins at version 0.
+const STEPS: &[&str] = &["
 CREATE TABLE entry (
     offset INTEGER PRIMARY KEY, arrived INTEGER NOT NULL, kind INTEGER NOT NULL,
     station INTEGER, device INTEGER, boot INTEGER, seq INTEGER, time INTEGER, note INTEGER, meta TEXT, body BLOB
 );
 CREATE INDEX reject_entry ON entry (offset) WHERE kind = 2;
+CREATE INDEX agreement_entry ON entry (offset) WHERE kind = 4;
+CREATE INDEX registry_entry ON entry (offset) WHERE kind = 5;
 CREATE TABLE station (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE device (id INTEGER PRIMARY KEY, name TEXT NOT NULL, incarnation INTEGER NOT NULL, UNIQUE (name, incarnation));
 CREATE TABLE seen (device INTEGER NOT NULL, boot INTEGER NOT NULL, lo INTEGER NOT NULL, hi INTEGER NOT NULL,
@@ -26,38 +26,41 @@ CREATE TABLE by_time (device INTEGER NOT NULL, time INTEGER NOT NULL, offset INT
     PRIMARY KEY (device, time, offset)) WITHOUT ROWID;
 CREATE TABLE document (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
-";
+"];
 
-/// Opens the writer's connection; makes the tables if the file is new.
+/// The tables of the current version; each is looked into at the start.
+const TABLES: [&str; 8] = ["entry", "station", "device", "seen", "by_seq", "by_time", "document", "meta"];
+
+/// How long a statement waits for another connection's lock.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Opens the writer's connection; makes the tables of a new file and brings an older one forward.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, JournalError> {
     let sort = |source| JournalError::sort(path, source);
-    let connection = Connection::open(path).map_err(sort)?;
-    connection.busy_timeout(Duration::from_secs(10)).map_err(sort)?;
-    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(sort)?;
-    if found > VERSION {
-        return Err(JournalError::Newer { path: path.to_path_buf(), found, known: VERSION });
+    let mut connection = Connection::open(path).map_err(sort)?;
+    connection.busy_timeout(BUSY).map_err(sort)?;
+    let found = version(&connection).map_err(sort)?;
+    refuse_newer(path, found)?;
+    if found == 0
+        && let Some(table) = any_table(&connection).map_err(sort)?
+    {
+        return Err(damaged(path, format!("it is a database of something else: it has a table '{table}'")));
+    }
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(sort)?;
+    if mode != "wal" {
+        let detail = format!("its filesystem allows no write-ahead log, SQLite offers '{mode}'; use a local disk");
+        return Err(JournalError::Disk { path: path.to_path_buf(), detail });
     }
     // FULL, not NORMAL: in WAL mode NORMAL loses the last commits when the power fails.
     connection
         .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;
-             PRAGMA wal_autocheckpoint = 20000; PRAGMA temp_store = MEMORY;",
+            "PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 20000;
+             PRAGMA journal_size_limit = 134217728; PRAGMA temp_store = MEMORY;",
         )
         .map_err(sort)?;
     connection.set_prepared_statement_cache_capacity(64);
-    if found == 0 {
-        let tables: Option<String> = connection
-            .query_row("SELECT name FROM sqlite_master WHERE type = 'table' LIMIT 1", [], |row| row.get(0))
-            .optional()
-            .map_err(sort)?;
-        if let Some(table) = tables {
-            let detail = format!("it is a database of something else: it has a table '{table}'");
-            return Err(JournalError::Damaged { path: path.to_path_buf(), detail });
-        }
-        connection
-            .execute_batch(&format!("BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"))
-            .map_err(sort)?;
-    }
+    migrate(&mut connection, STEPS).map_err(sort)?;
+    look_into(&connection, path)?;
     Ok(connection)
 }
 
@@ -66,11 +69,97 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, JournalError> {
     let sort = |source| JournalError::sort(path, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(sort)?;
-    connection.busy_timeout(Duration::from_secs(10)).map_err(sort)?;
-    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(sort)?;
-    if found != VERSION {
-        let detail = format!("it has schema version {found}, not {VERSION}");
-        return Err(JournalError::Damaged { path: path.to_path_buf(), detail });
+    connection.busy_timeout(BUSY).map_err(sort)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    let found = version(&connection).map_err(sort)?;
+    refuse_newer(path, found)?;
+    if found < current() {
+        let detail = format!("it has schema version {found}, not {}; start the service on it once", current());
+        return Err(damaged(path, detail));
     }
+    look_into(&connection, path)?;
     Ok(connection)
+}
+
+fn current() -> i64 {
+    STEPS.len() as i64
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+fn any_table(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let mut select = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' LIMIT 1")?;
+    let mut rows = select.query([])?;
+    rows.next()?.map(|row| row.get(0)).transpose()
+}
+
+fn refuse_newer(path: &Path, found: i64) -> Result<(), JournalError> {
+    if found > current() {
+        return Err(JournalError::Newer { path: path.to_path_buf(), found, known: current() });
+    }
+    Ok(())
+}
+
+/// Each step with its version in one transaction, so that a crash leaves a whole version.
+fn migrate(connection: &mut Connection, steps: &[&str]) -> rusqlite::Result<()> {
+    let found = usize::try_from(version(connection)?).unwrap_or(0);
+    for (index, step) in steps.iter().enumerate().skip(found) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", (index + 1) as i64)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+/// A quick look, not a scan: each table is there and its first page can be read.
+fn look_into(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    for table in TABLES {
+        let read = || {
+            let mut select = connection.prepare(&format!("SELECT * FROM {table} LIMIT 1"))?;
+            select.query([])?.next().map(|_| ())
+        };
+        match read() {
+            Ok(()) => {}
+            Err(error) if error.to_string().contains("no such table") => {
+                return Err(damaged(path, format!("it has no table '{table}'")));
+            }
+            Err(error) => return Err(JournalError::sort(path, error)),
+        }
+    }
+    Ok(())
+}
+
+fn damaged(path: &Path, detail: String) -> JournalError {
+    JournalError::Damaged { path: path.to_path_buf(), detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_file_takes_the_steps_that_it_lacks_and_keeps_its_rows() {
+        let mut file = Connection::open_in_memory().expect("opens");
+        migrate(&mut file, &["CREATE TABLE a (x)"]).expect("the first version");
+        file.execute_batch("INSERT INTO a VALUES (7)").expect("a row");
+        let steps = ["CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y DEFAULT 1", "CREATE TABLE b (z)"];
+        migrate(&mut file, &steps).expect("the third version");
+        assert_eq!(version(&file).expect("read"), 3);
+        let row: (i64, i64) =
+            file.query_row("SELECT x, y FROM a", [], |row| Ok((row.get(0)?, row.get(1)?))).expect("there");
+        assert_eq!(row, (7, 1));
+        migrate(&mut file, &steps).expect("nothing left to do");
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_version_before_it() {
+        let mut file = Connection::open_in_memory().expect("opens");
+        let failed = migrate(&mut file, &["CREATE TABLE a (x)", "CREATE TABLE b (x); nonsense"]);
+        assert!(failed.is_err());
+        assert_eq!(version(&file).expect("read"), 1);
+        assert!(file.prepare("SELECT * FROM b").is_err(), "the half of a step is undone");
+    }
 }

@@ -1,68 +1,93 @@
 //! Which identities are stored: exact intervals of seq for each boot of each device.
 //!
 //! A gap is never closed by guess: that would call a reading a duplicate that nobody has
-//! stored, and lose it. The intervals outlive retention.
+//! stored, and lose it. The intervals outlive retention. Memory is bounded twice: a boot with many
+//! gaps is looked up in the file, and boots that were not used for long are read again when they are.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
-use rusqlite::{Connection, params};
-
-/// Intervals kept in memory, over all boots; the rest is read again from the file when needed.
-const MAX_CACHED: usize = 500_000;
+use rusqlite::{Connection, OptionalExtension, params};
 
 /// One boot of one device, by the device's row.
 pub(super) type BootKey = (i64, u32);
 
-#[derive(Default)]
-struct Boot {
-    /// First to last seq of each interval, both included; neither overlapping nor touching.
-    intervals: BTreeMap<u64, u64>,
-    /// First seqs whose row must be written or deleted.
-    dirty: BTreeSet<u64>,
-    used: u64,
+/// What is kept in memory; beyond it the file answers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Intervals of one boot.
+    pub(super) boot: usize,
+    /// Intervals of all boots together, and as many boots.
+    pub(super) all: usize,
+}
+
+impl Default for Limits {
+    /// 300,000 boots with one interval each take about 60 MB.
+    fn default() -> Self {
+        Self { boot: 64, all: 300_000 }
+    }
 }
 
 /// The intervals of all boots, the recently used ones in memory.
 #[derive(Default)]
 pub(super) struct Seen {
+    limits: Limits,
     boots: HashMap<BootKey, Boot>,
     dirty: BTreeSet<BootKey>,
+    /// Intervals in memory, a boot counting as one at least.
     cached: usize,
     round: u64,
 }
 
+struct Boot {
+    used: u64,
+    intervals: Intervals,
+}
+
+enum Intervals {
+    Memory(Few),
+    /// Too many for memory: each question goes to the file.
+    File,
+}
+
 impl Seen {
-    /// Adds `seq`; false if it was there.
+    #[cfg(test)]
+    fn with_limits(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Adds `seq` within the caller's transaction; false if it was there.
     pub(super) fn insert(&mut self, file: &Connection, key: BootKey, seq: u64) -> rusqlite::Result<bool> {
-        let round = self.round;
         if !self.boots.contains_key(&key) {
-            let boot = load(file, key)?;
-            self.cached += boot.intervals.len();
+            let boot = Boot { used: 0, intervals: load(file, key, self.limits.boot)? };
+            self.cached += boot.cost();
             self.boots.insert(key, boot);
         }
         let Some(boot) = self.boots.get_mut(&key) else { return Ok(false) };
-        boot.used = round;
-        let before = boot.intervals.len();
-        let added = boot.insert(seq);
-        self.cached = self.cached + boot.intervals.len() - before.min(self.cached);
+        boot.used = self.round;
+        let before = boot.cost();
+        let added = match &mut boot.intervals {
+            Intervals::File => return insert_in_file(file, key, seq),
+            Intervals::Memory(few) => few.insert(seq),
+        };
         if added {
             self.dirty.insert(key);
         }
+        if let Intervals::Memory(few) = &mut boot.intervals
+            && few.ranges.len() > self.limits.boot
+        {
+            few.write(file, key)?;
+            boot.intervals = Intervals::File;
+            metrics::counter!("truceline_journal_seen_spills_total").increment(1);
+        }
+        self.cached = (self.cached + boot.cost()).saturating_sub(before);
         Ok(added)
     }
 
     /// Writes what changed since the last call, within the caller's transaction.
     pub(super) fn write(&mut self, file: &Connection) -> rusqlite::Result<()> {
-        let mut upsert =
-            file.prepare_cached("INSERT OR REPLACE INTO seen (device, boot, lo, hi) VALUES (?, ?, ?, ?)")?;
-        let mut delete = file.prepare_cached("DELETE FROM seen WHERE device = ? AND boot = ? AND lo = ?")?;
         for key in std::mem::take(&mut self.dirty) {
-            let Some(boot) = self.boots.get_mut(&key) else { continue };
-            for lo in std::mem::take(&mut boot.dirty) {
-                match boot.intervals.get(&lo) {
-                    Some(hi) => upsert.execute(params![key.0, key.1, lo.cast_signed(), hi.cast_signed()])?,
-                    None => delete.execute(params![key.0, key.1, lo.cast_signed()])?,
-                };
+            if let Some(Boot { intervals: Intervals::Memory(few), .. }) = self.boots.get_mut(&key) {
+                few.write(file, key)?;
             }
         }
         self.round += 1;
@@ -71,17 +96,17 @@ impl Seen {
 
     /// Forgets the least recently used boots beyond the limit; only after a commit.
     pub(super) fn trim(&mut self) {
-        if self.cached <= MAX_CACHED {
+        if self.cached <= self.limits.all {
             return;
         }
         let mut by_use: Vec<(u64, BootKey)> = self.boots.iter().map(|(key, boot)| (boot.used, *key)).collect();
         by_use.sort_unstable();
         for (_, key) in by_use {
-            if self.cached <= MAX_CACHED / 2 {
+            if self.cached <= self.limits.all / 2 {
                 break;
             }
             if let Some(boot) = self.boots.remove(&key) {
-                self.cached = self.cached.saturating_sub(boot.intervals.len());
+                self.cached = self.cached.saturating_sub(boot.cost());
             }
         }
         metrics::counter!("truceline_journal_seen_trims_total").increment(1);
@@ -89,36 +114,110 @@ impl Seen {
 }
 
 impl Boot {
-    fn insert(&mut self, seq: u64) -> bool {
-        let below = self.intervals.range(..=seq).next_back().map(|(lo, hi)| (*lo, *hi));
-        if below.is_some_and(|(_, hi)| hi >= seq) {
-            return false;
+    fn cost(&self) -> usize {
+        match &self.intervals {
+            Intervals::Memory(few) => few.ranges.len().max(1),
+            Intervals::File => 1,
         }
-        let mut lo = seq;
-        let mut hi = seq;
-        if let Some((start, end)) = below
-            && end + 1 == seq
-        {
-            lo = start;
-        }
-        if let Some(end) = self.intervals.remove(&(seq + 1)) {
-            hi = end;
-            self.dirty.insert(seq + 1);
-        }
-        self.intervals.insert(lo, hi);
-        self.dirty.insert(lo);
-        true
     }
 }
 
-fn load(file: &Connection, key: BootKey) -> rusqlite::Result<Boot> {
-    let mut select = file.prepare_cached("SELECT lo, hi FROM seen WHERE device = ? AND boot = ?")?;
-    let mut rows = select.query(params![key.0, key.1])?;
-    let mut boot = Boot::default();
-    while let Some(row) = rows.next()? {
-        boot.intervals.insert(row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?.cast_unsigned());
+/// The intervals of one boot in memory.
+#[derive(Default)]
+struct Few {
+    /// First and last seq of each, both included; ascending, neither overlapping nor touching.
+    ranges: Vec<(u64, u64)>,
+    /// First seqs whose row must be written or deleted.
+    dirty: BTreeSet<u64>,
+}
+
+impl Few {
+    fn insert(&mut self, seq: u64) -> bool {
+        let next = self.ranges.partition_point(|(lo, _)| *lo <= seq);
+        let joins_next = self.ranges.get(next).is_some_and(|(lo, _)| lo - 1 == seq);
+        match next.checked_sub(1).and_then(|below| self.ranges.get_mut(below)) {
+            Some((_, hi)) if *hi >= seq => return false,
+            Some((lo, hi)) if *hi + 1 == seq => {
+                *hi = seq;
+                self.dirty.insert(*lo);
+                if joins_next {
+                    let (gone, end) = self.ranges.remove(next);
+                    if let Some((_, hi)) = self.ranges.get_mut(next - 1) {
+                        *hi = end;
+                    }
+                    self.dirty.insert(gone);
+                }
+            }
+            _ if joins_next => {
+                if let Some((lo, _)) = self.ranges.get_mut(next) {
+                    self.dirty.insert(*lo);
+                    *lo = seq;
+                }
+                self.dirty.insert(seq);
+            }
+            _ => {
+                self.ranges.insert(next, (seq, seq));
+                self.dirty.insert(seq);
+            }
+        }
+        true
     }
-    Ok(boot)
+
+    fn write(&mut self, file: &Connection, key: BootKey) -> rusqlite::Result<()> {
+        for lo in std::mem::take(&mut self.dirty) {
+            match self.ranges.binary_search_by_key(&lo, |range| range.0) {
+                Ok(index) => put(file, key, lo, self.ranges.get(index).map_or(lo, |range| range.1))?,
+                Err(_) => delete(file, key, lo)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn insert_in_file(file: &Connection, key: BootKey, seq: u64) -> rusqlite::Result<bool> {
+    let below = file
+        .prepare_cached("SELECT lo, hi FROM seen WHERE device = ? AND boot = ? AND lo <= ? ORDER BY lo DESC LIMIT 1")?
+        .query_row(params![key.0, key.1, seq.cast_signed()], range)
+        .optional()?;
+    let lo = match below {
+        Some((_, hi)) if hi >= seq => return Ok(false),
+        Some((lo, hi)) if hi + 1 == seq => lo,
+        _ => seq,
+    };
+    let above = file
+        .prepare_cached("SELECT lo, hi FROM seen WHERE device = ? AND boot = ? AND lo = ?")?
+        .query_row(params![key.0, key.1, seq.saturating_add(1).cast_signed()], range)
+        .optional()?;
+    if let Some((gone, _)) = above {
+        delete(file, key, gone)?;
+    }
+    put(file, key, lo, above.map_or(seq, |(_, hi)| hi))?;
+    Ok(true)
+}
+
+fn load(file: &Connection, key: BootKey, most: usize) -> rusqlite::Result<Intervals> {
+    let mut select =
+        file.prepare_cached("SELECT lo, hi FROM seen WHERE device = ? AND boot = ? ORDER BY lo LIMIT ?")?;
+    let ranges = select
+        .query_map(params![key.0, key.1, most as i64 + 1], range)?
+        .collect::<rusqlite::Result<Vec<(u64, u64)>>>()?;
+    Ok(if ranges.len() > most { Intervals::File } else { Intervals::Memory(Few { ranges, dirty: BTreeSet::new() }) })
+}
+
+fn range(row: &rusqlite::Row<'_>) -> rusqlite::Result<(u64, u64)> {
+    Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?.cast_unsigned()))
+}
+
+fn put(file: &Connection, key: BootKey, lo: u64, hi: u64) -> rusqlite::Result<()> {
+    file.prepare_cached("INSERT OR REPLACE INTO seen (device, boot, lo, hi) VALUES (?, ?, ?, ?)")?
+        .execute(params![key.0, key.1, lo.cast_signed(), hi.cast_signed()])
+        .map(drop)
+}
+
+fn delete(file: &Connection, key: BootKey, lo: u64) -> rusqlite::Result<()> {
+    file.prepare_cached("DELETE FROM seen WHERE device = ? AND boot = ? AND lo = ?")?
+        .execute(params![key.0, key.1, lo.cast_signed()])
+        .map(drop)
 }
 
 #[cfg(test)]
@@ -127,18 +226,89 @@ mod tests {
 
     use super::*;
 
+    fn table() -> Connection {
+        let file = Connection::open_in_memory().expect("opens");
+        file.execute_batch(
+            "CREATE TABLE seen (device INTEGER, boot INTEGER, lo INTEGER, hi INTEGER, PRIMARY KEY (device, boot, lo))
+             WITHOUT ROWID",
+        )
+        .expect("made");
+        file
+    }
+
+    /// What the table says of one boot, and that its intervals neither overlap nor touch.
+    fn covered(file: &Connection, key: BootKey) -> BTreeSet<u64> {
+        let Intervals::Memory(few) = load(file, key, 1_000).expect("reads") else { panic!("few enough") };
+        assert!(few.ranges.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0), "{:?}", few.ranges);
+        few.ranges.iter().flat_map(|(lo, hi)| *lo..=*hi).collect()
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Insert(i64, u32, u64),
+        Commit,
+        Restart,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            12 => (0_i64..3, 0_u32..3, 0_u64..40).prop_map(|(device, boot, seq)| Step::Insert(device, boot, seq)),
+            2 => Just(Step::Commit),
+            1 => Just(Step::Restart),
+        ]
+    }
+
     proptest! {
+        /// With memory for next to nothing, every answer is that of a plain set.
         #[test]
-        fn intervals_are_exactly_the_set_of_what_was_inserted(seqs in prop::collection::vec(0_u64..60, 0..200)) {
-            let mut boot = Boot::default();
-            let mut model = BTreeSet::new();
-            for seq in seqs {
-                prop_assert_eq!(boot.insert(seq), model.insert(seq));
+        fn answers_are_exact_whatever_is_in_memory(
+            steps in prop::collection::vec(step(), 0..400), boot in 1_usize..6, all in 1_usize..12,
+        ) {
+            let file = table();
+            let mut seen = Seen::with_limits(Limits { boot, all });
+            let mut model: BTreeSet<(i64, u32, u64)> = BTreeSet::new();
+            for step in steps {
+                match step {
+                    Step::Insert(device, boot, seq) => {
+                        let added = seen.insert(&file, (device, boot), seq).expect("works");
+                        prop_assert_eq!(added, model.insert((device, boot, seq)));
+                    }
+                    Step::Commit => {
+                        seen.write(&file).expect("writes");
+                        seen.trim();
+                        prop_assert!(seen.cached <= all, "{} in memory", seen.cached);
+                        prop_assert_eq!(seen.cached, seen.boots.values().map(Boot::cost).sum::<usize>());
+                    }
+                    Step::Restart => {
+                        seen.write(&file).expect("writes");
+                        seen = Seen::with_limits(Limits { boot, all });
+                    }
+                }
             }
-            let covered: BTreeSet<u64> = boot.intervals.iter().flat_map(|(lo, hi)| *lo..=*hi).collect();
-            prop_assert_eq!(covered, model);
-            let ends: Vec<_> = boot.intervals.iter().collect();
-            prop_assert!(ends.windows(2).all(|pair| *pair[0].1 + 1 < *pair[1].0), "touching intervals are one");
+            seen.write(&file).expect("writes");
+            for device in 0..3 {
+                for boot in 0..3 {
+                    let expected: BTreeSet<u64> =
+                        model.iter().filter(|key| (key.0, key.1) == (device, boot)).map(|key| key.2).collect();
+                    prop_assert_eq!(covered(&file, (device, boot)), expected);
+                }
+            }
         }
+    }
+
+    #[test]
+    fn a_device_that_sends_every_other_seq_takes_no_more_memory_for_it() {
+        let file = table();
+        let mut seen = Seen::default();
+        for seq in (0..20_000).step_by(2) {
+            assert!(seen.insert(&file, (1, 1), seq).expect("works"));
+        }
+        seen.write(&file).expect("writes");
+        assert_eq!(seen.cached, 1);
+        for seq in 0..20_000 {
+            assert_eq!(seen.insert(&file, (1, 1), seq).expect("works"), seq % 2 == 1);
+        }
+        let rows: i64 = file.query_row("SELECT count(*) FROM seen", [], |row| row.get(0)).expect("counts");
+        assert_eq!(rows, 1, "with its gaps filled it is one interval");
     }
 }

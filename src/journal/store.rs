@@ -1,0 +1,245 @@
+//! Bodies into rows: what is stored, what is a duplicate or a conflict, what is only counted.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use truceline_core::log::{Body, Outcome, ReadingEntry, RejectEntry};
+use truceline_core::wire::RejectReason;
+
+use super::JournalError;
+use super::counts::Counts;
+use super::index::Tail;
+use super::names::Names;
+use super::row::{self, RejectMeta};
+use super::seen::Seen;
+
+/// A word for each kind of entry, in the order of their numbers.
+const KINDS: [&str; 9] = ["reading", "reject", "state", "agreement", "registry", "service", "link", "clock", "tick"];
+
+/// The file and all that must agree with it; changes are the caller's transaction's.
+pub(super) struct Store {
+    pub(super) file: Connection,
+    /// Offset of the newest entry.
+    pub(super) head: u64,
+    /// Its time of arrival in nanoseconds; nothing is stored with an earlier one.
+    pub(super) last_arrived: i64,
+    pub(super) seen: Seen,
+    pub(super) tail: Tail,
+    pub(super) counts: Counts,
+    names: Names,
+    reject_quota_bytes: u64,
+    meters: Meters,
+}
+
+/// Counts of one batch, told to the metrics once and not for each of 100,000 entries a second.
+#[derive(Default)]
+struct Meters {
+    kinds: [u64; KINDS.len()],
+    duplicates: u64,
+    conflicts: u64,
+    over_quota: u64,
+}
+
+impl Store {
+    pub(super) fn load(file: Connection, config: &super::JournalConfig) -> Result<Self, JournalError> {
+        let sort = |source| JournalError::sort(&config.path, source);
+        let (head, last_arrived) = newest(&file).map_err(sort)?;
+        let tail = Tail::load(&file).map_err(sort)?;
+        let counts = Counts::load(&file).map_err(sort)?;
+        Ok(Self {
+            file,
+            head: head.cast_unsigned(),
+            last_arrived,
+            seen: Seen::default(),
+            tail,
+            counts,
+            names: Names::default(),
+            reject_quota_bytes: config.reject_quota_bytes,
+            meters: Meters::default(),
+        })
+    }
+
+    /// Writes what the batch changed beside the entries; the last step before the commit.
+    pub(super) fn finish_batch(&mut self) -> rusqlite::Result<()> {
+        self.seen.write(&self.file)?;
+        self.counts.save(&self.file)?;
+        let mut keep = self.file.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)")?;
+        keep.execute(params!["head", self.head.cast_signed()])?;
+        keep.execute(params!["arrived", self.last_arrived])?;
+        Ok(())
+    }
+
+    /// After the commit: tells the metrics, frees memory.
+    pub(super) fn committed(&mut self) {
+        self.seen.trim();
+        let meters = std::mem::take(&mut self.meters);
+        for (kind, count) in KINDS.into_iter().zip(meters.kinds) {
+            if count > 0 {
+                metrics::counter!("truceline_journal_entries_total", "kind" => kind).increment(count);
+            }
+        }
+        metrics::counter!("truceline_journal_duplicates_total").increment(meters.duplicates);
+        metrics::counter!("truceline_journal_conflicts_total").increment(meters.conflicts);
+        metrics::counter!("truceline_journal_rejects_over_quota_total").increment(meters.over_quota);
+    }
+
+    /// Stores one body that arrived at `last_arrived`.
+    pub(super) fn store(&mut self, body: &Body) -> rusqlite::Result<Outcome> {
+        match body {
+            Body::Reading(reading) => self.store_reading(reading),
+            Body::Reject(reject) => self.store_reject(reject),
+            other => self.store_other(other).map(Outcome::Stored),
+        }
+    }
+
+    fn store_reading(&mut self, reading: &ReadingEntry) -> rusqlite::Result<Outcome> {
+        let device = self.names.device(&self.file, &reading.device, reading.incarnation)?;
+        if !self.seen.insert(&self.file, (device, reading.boot), reading.seq)? {
+            return self.store_again(reading, device);
+        }
+        let station = self.names.station(&self.file, &reading.station)?;
+        let offset = self.next_offset(row::READING);
+        self.file
+            .prepare_cached(
+                "INSERT INTO entry (offset, arrived, kind, station, device, boot, seq, time, note, body)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![
+                offset.cast_signed(),
+                self.last_arrived,
+                row::READING,
+                station,
+                device,
+                reading.boot,
+                reading.seq.cast_signed(),
+                reading.time.nanos(),
+                row::note(reading.time_basis, reading.encoding),
+                reading.bytes
+            ])?;
+        self.tail.add((device, reading.boot, reading.seq), offset);
+        self.counts.stored += 1;
+        Ok(Outcome::Stored(offset))
+    }
+
+    /// A reading whose identity is stored: the same bytes are a duplicate, others a conflict.
+    fn store_again(&mut self, reading: &ReadingEntry, device: i64) -> rusqlite::Result<Outcome> {
+        let first = self.tail.find(&self.file, (device, reading.boot, reading.seq))?;
+        let differs = match first {
+            // Retention has deleted the first: nothing is left to compare.
+            None => false,
+            Some(offset) => self
+                .file
+                .prepare_cached("SELECT body <> ?2 FROM entry WHERE offset = ?1")?
+                .query_row(params![offset.cast_signed(), reading.bytes], |row| row.get::<_, bool>(0))
+                .optional()?
+                .unwrap_or(false),
+        };
+        if !differs {
+            self.counts.duplicates += 1;
+            self.meters.duplicates += 1;
+            return Ok(Outcome::Duplicate);
+        }
+        let first = first.unwrap_or_default();
+        self.store_reject(&RejectEntry {
+            topic: String::new(),
+            content_type: None,
+            station: Some(reading.station.clone()),
+            device: Some(reading.device.clone()),
+            identity: Some((reading.boot, reading.seq)),
+            reason: RejectReason::ConflictingDuplicate,
+            path: None,
+            detail: format!("entry {first} has the same device, boot and seq with other bytes"),
+            size: reading.bytes.len() as u64,
+            bytes: reading.bytes.clone(),
+        })?;
+        self.meters.conflicts += 1;
+        Ok(Outcome::Conflict)
+    }
+
+    fn store_reject(&mut self, reject: &RejectEntry) -> rusqlite::Result<Outcome> {
+        *self.counts.rejects.entry(reject.reason).or_default() += 1;
+        let meta = serde_json::to_string(&RejectMeta::of(reject)).unwrap_or_default();
+        let size = (meta.len() + reject.bytes.len()) as u64;
+        if self.counts.reject_bytes + size > self.quota(reject.reason) {
+            self.meters.over_quota += 1;
+            return Ok(Outcome::Counted);
+        }
+        self.counts.reject_bytes += size;
+        let offset = self.next_offset(row::REJECT);
+        self.file
+            .prepare_cached("INSERT INTO entry (offset, arrived, kind, meta, body) VALUES (?, ?, ?, ?, ?)")?
+            .execute(params![offset.cast_signed(), self.last_arrived, row::REJECT, meta, reject.bytes])?;
+        Ok(Outcome::Stored(offset))
+    }
+
+    /// The last eighth is kept for what the engine judges, so that junk cannot fill it first.
+    fn quota(&self, reason: RejectReason) -> u64 {
+        match reason {
+            RejectReason::ConflictingDuplicate | RejectReason::BadSignature => self.reject_quota_bytes,
+            _ => self.reject_quota_bytes - self.reject_quota_bytes / 8,
+        }
+    }
+
+    fn store_other(&mut self, body: &Body) -> rusqlite::Result<u64> {
+        let (mut station, mut device, mut time, mut note, mut meta) = (None, None, None, None, None);
+        let kind = match body {
+            Body::State(entry) => {
+                station = Some(self.names.station(&self.file, &entry.station)?);
+                device = Some(self.names.device(&self.file, &entry.device, 0)?);
+                meta = Some(serde_json::to_string(&entry.state).unwrap_or_default());
+                row::STATE
+            }
+            Body::Agreement(document) | Body::Registry(document) => {
+                self.file
+                    .prepare_cached("INSERT OR IGNORE INTO document (hash, text) VALUES (?, ?)")?
+                    .execute(params![document.hash, document.text])?;
+                meta = Some(document.hash.clone());
+                if matches!(body, Body::Agreement(_)) { row::AGREEMENT } else { row::REGISTRY }
+            }
+            Body::Service(started) => {
+                note = Some(i64::from(*started));
+                row::SERVICE
+            }
+            Body::Link(up) => {
+                note = Some(i64::from(*up));
+                row::LINK
+            }
+            Body::Clock { offset_ns } => {
+                time = Some(*offset_ns);
+                row::CLOCK
+            }
+            Body::Reading(_) | Body::Reject(_) | Body::Tick => row::TICK,
+        };
+        let offset = self.next_offset(kind);
+        self.file
+            .prepare_cached(
+                "INSERT INTO entry (offset, arrived, kind, station, device, time, note, meta) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![offset.cast_signed(), self.last_arrived, kind, station, device, time, note, meta])?;
+        Ok(offset)
+    }
+
+    fn next_offset(&mut self, kind: i64) -> u64 {
+        if let Some(count) = usize::try_from(kind - 1).ok().and_then(|kind| self.meters.kinds.get_mut(kind)) {
+            *count += 1;
+        }
+        self.head += 1;
+        self.head
+    }
+}
+
+/// Offset and arrival of the newest entry there was.
+fn newest(file: &Connection) -> rusqlite::Result<(i64, i64)> {
+    let there = file
+        .query_row("SELECT offset, arrived FROM entry ORDER BY offset DESC LIMIT 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    // Retention may have emptied the table: the numbers go on where they were.
+    let kept = file
+        .query_row(
+            "SELECT value, (SELECT value FROM meta WHERE key = 'arrived') FROM meta WHERE key = 'head'",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    Ok(there.max(kept).unwrap_or((0, i64::MIN)))
+}
