@@ -11,9 +11,11 @@ use truceline_core::wire::Stored;
 /// Readings in one message.
 pub const MAX_BATCH: usize = 100;
 /// Readings that are under way at once; the rest waits in flash.
-const MAX_UNDER_WAY: usize = 1_000;
-/// Readings that the flash holds; the oldest are kept, since they show how it began.
-const FLASH: usize = 100_000;
+pub const MAX_UNDER_WAY: usize = 1_000;
+/// Ranges of given-up readings that are remembered until a health reading tells them: as many as it may hold.
+const MAX_DROPPED: usize = 256;
+/// Different reasons that are counted; the contract has 15.
+const MAX_REASONS: usize = 32;
 
 /// One device's memory.
 #[derive(Debug)]
@@ -21,17 +23,30 @@ pub struct Firmware {
     boot: u32,
     next_seq: u64,
     flash: BTreeMap<u64, Kept>,
+    capacity: usize,
     linked: bool,
     resend_after: Duration,
     under_way: usize,
+    dropped: Vec<(u64, u64)>,
     /// Counts for the summary.
     pub counts: Counts,
+    /// Rejects by their reason.
+    pub reasons: BTreeMap<String, u64>,
 }
 
 #[derive(Debug)]
 struct Kept {
     bytes: Vec<u8>,
     sent: Option<Duration>,
+    before: bool,
+}
+
+/// Readings for one message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    seqs: Vec<u64>,
+    /// The readings as they were kept, the oldest first.
+    pub readings: Vec<Vec<u8>>,
 }
 
 /// What a device did.
@@ -39,6 +54,8 @@ struct Kept {
 pub struct Counts {
     /// Readings made.
     pub made: u64,
+    /// Readings sent for the first time.
+    pub sent: u64,
     /// Readings that are in `stored`.
     pub stored: u64,
     /// Readings that the service rejected.
@@ -49,17 +66,33 @@ pub struct Counts {
     pub dropped: u64,
 }
 
+impl Counts {
+    /// Adds another device's.
+    pub fn add(&mut self, other: Self) {
+        self.made += other.made;
+        self.sent += other.sent;
+        self.stored += other.stored;
+        self.rejected += other.rejected;
+        self.resent += other.resent;
+        self.dropped += other.dropped;
+    }
+}
+
 impl Firmware {
-    /// A device that has just started; what is not stored `resend_after` its sending is sent again.
-    pub fn new(boot: u32, resend_after: Duration) -> Self {
+    /// A device that has just started, with a flash for `capacity` readings. What is not stored `resend_after` its
+    /// sending is sent again.
+    pub fn new(boot: u32, capacity: usize, resend_after: Duration) -> Self {
         Self {
             boot,
             next_seq: 0,
             flash: BTreeMap::new(),
+            capacity: capacity.max(1),
             linked: false,
             resend_after,
             under_way: 0,
+            dropped: Vec::new(),
             counts: Counts::default(),
+            reasons: BTreeMap::new(),
         }
     }
 
@@ -73,24 +106,41 @@ impl Firmware {
         self.next_seq
     }
 
-    /// Keeps a reading, encoded with [`Firmware::next_seq`].
-    pub fn keep(&mut self, bytes: Vec<u8>) {
-        self.counts.made += 1;
-        if self.flash.len() >= FLASH {
-            self.counts.dropped += 1;
-        } else {
-            self.flash.insert(self.next_seq, Kept { bytes, sent: None });
-        }
+    /// Keeps a reading, encoded with [`Firmware::next_seq`]; false if the flash is full and it is given up. The oldest
+    /// are kept, since they show how it began.
+    pub fn keep(&mut self, bytes: Vec<u8>) -> bool {
+        let seq = self.next_seq;
         self.next_seq += 1;
+        self.counts.made += 1;
+        if self.flash.len() < self.capacity {
+            self.flash.insert(seq, Kept { bytes, sent: None, before: false });
+            return true;
+        }
+        self.counts.dropped += 1;
+        let room = self.dropped.len() < MAX_DROPPED;
+        match self.dropped.last_mut() {
+            Some((_, to)) if *to + 1 == seq => *to = seq,
+            _ if room => self.dropped.push((seq, seq)),
+            _ => {}
+        }
+        false
+    }
+
+    /// The readings given up that no kept health reading has told yet, as its `dropped` holds them.
+    pub fn dropped(&self) -> Vec<(u32, u64, u64)> {
+        self.dropped.iter().map(|(from, to)| (self.boot, *from, *to)).collect()
+    }
+
+    /// A health reading with [`Firmware::dropped`] was kept.
+    pub fn told_dropped(&mut self) {
+        self.dropped.clear();
     }
 
     /// The link came up or went down; after it went down all that is not stored will be sent again.
     pub fn link(&mut self, up: bool) {
         if self.linked && !up {
             for kept in self.flash.values_mut() {
-                if kept.sent.take().is_some() {
-                    self.counts.resent += 1;
-                }
+                kept.sent = None;
             }
             self.under_way = 0;
         }
@@ -109,9 +159,12 @@ impl Firmware {
                 self.counts.stored += 1;
             }
         }
-        for (seq, _) in &stored.rejected {
+        for (seq, reason) in &stored.rejected {
             if self.forget(*seq) {
                 self.counts.rejected += 1;
+                if self.reasons.len() < MAX_REASONS || self.reasons.contains_key(reason) {
+                    *self.reasons.entry(reason.clone()).or_default() += 1;
+                }
             }
         }
     }
@@ -124,25 +177,50 @@ impl Firmware {
         true
     }
 
-    /// The next message's readings, the oldest first; empty when there is nothing to send.
-    pub fn poll_send(&mut self, now: Duration) -> Vec<Vec<u8>> {
+    /// The next message's readings, the oldest first; `None` when there is nothing to send.
+    pub fn poll_send(&mut self, now: Duration) -> Option<Batch> {
         if !self.linked {
-            return Vec::new();
+            return None;
         }
-        let mut batch = Vec::new();
-        for kept in self.flash.values_mut() {
-            if batch.len() >= MAX_BATCH {
+        let mut batch = Batch::default();
+        // Of those sent already there are `under_way`; past the last of them nothing can be due when no more may go.
+        let mut waiting = self.under_way;
+        for (seq, kept) in &mut self.flash {
+            if batch.readings.len() >= MAX_BATCH || (waiting == 0 && self.under_way >= MAX_UNDER_WAY) {
                 break;
             }
             match kept.sent {
                 None if self.under_way < MAX_UNDER_WAY => self.under_way += 1,
-                Some(sent) if now.saturating_sub(sent) >= self.resend_after => self.counts.resent += 1,
-                _ => continue,
+                None => continue,
+                Some(sent) => {
+                    waiting = waiting.saturating_sub(1);
+                    if now.saturating_sub(sent) < self.resend_after {
+                        continue;
+                    }
+                }
             }
+            if kept.before {
+                self.counts.resent += 1;
+            } else {
+                self.counts.sent += 1;
+            }
+            kept.before = true;
             kept.sent = Some(now);
-            batch.push(kept.bytes.clone());
+            batch.seqs.push(*seq);
+            batch.readings.push(kept.bytes.clone());
         }
-        batch
+        (!batch.seqs.is_empty()).then_some(batch)
+    }
+
+    /// A batch could not be handed to the link: its readings wait again.
+    pub fn not_sent(&mut self, batch: &Batch) {
+        for seq in &batch.seqs {
+            if let Some(kept) = self.flash.get_mut(seq)
+                && kept.sent.take().is_some()
+            {
+                self.under_way = self.under_way.saturating_sub(1);
+            }
+        }
     }
 
     /// Readings that are not in `stored`.

@@ -6,8 +6,10 @@
 pub mod driver;
 pub mod encode;
 pub mod firmware;
+mod link;
+mod progress;
 pub mod scenario;
 pub mod world;
 
-pub use driver::{PlayOptions, Summary, play};
+pub use driver::{PlayOptions, Summary, play, play_until};
 pub use scenario::{Scenario, ScenarioFaults};

@@ -3,15 +3,21 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use truceline_core::id::Id;
 use truceline_core::time::Time;
 use truceline_core::wire::{KINDS, ObjectClass, SoundClass};
+
+use crate::world;
 
 /// Longest scenario: a week.
 const MAX_DURATION_S: f64 = 7.0 * 86_400.0;
 /// Most devices of a scenario.
 const MAX_DEVICES: usize = 20_000;
+/// Most readings of a scenario; they are planned ahead and held in memory, about 300 bytes each.
+const MAX_READINGS: f64 = 5_000_000.0;
+/// Largest flash.
+const MAX_FLASH_READINGS: usize = 1_000_000;
 
 /// A scenario, checked.
 #[derive(Clone, Debug, Deserialize)]
@@ -21,8 +27,8 @@ pub struct Scenario {
     pub name: String,
     /// Length in scenario seconds.
     pub duration_s: f64,
-    /// When it begins; without it, it ends when its play ends.
-    #[serde(default)]
+    /// When it begins; without it, or with "now", its end is the end of its play.
+    #[serde(default, deserialize_with = "start")]
     pub start: Option<Time>,
     /// The devices.
     #[serde(default, rename = "device")]
@@ -58,6 +64,9 @@ pub struct DeviceSpec {
     /// Metres to which it notices.
     #[serde(default = "default_range_m")]
     pub range_m: f64,
+    /// Readings that its flash holds; what is made beyond them is given up, and told as `dropped`.
+    #[serde(default = "default_flash_readings")]
+    pub flash_readings: usize,
 }
 
 /// An explosion, a launch or gunfire.
@@ -131,6 +140,25 @@ pub enum OutageKind {
 fn default_interval_s() -> f64 {
     60.0
 }
+/// A time as a TOML date, or as text, or "now".
+fn start<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Start {
+        Date(toml::value::Datetime),
+        Text(String),
+    }
+    let text = match Start::deserialize(deserializer)? {
+        Start::Date(date) => date.to_string(),
+        Start::Text(text) if text == "now" => return Ok(None),
+        Start::Text(text) => text,
+    };
+    text.parse().map(Some).map_err(|error| de::Error::custom(format!("start: {error}, or as \"now\"")))
+}
+
+fn default_flash_readings() -> usize {
+    100_000
+}
 fn default_range_m() -> f64 {
     10_000.0
 }
@@ -187,6 +215,10 @@ impl Scenario {
             check.position(&place, device.lat, device.lon);
             check.within(&format!("{place}: interval_s"), device.interval_s, 1.0, 86_400.0);
             check.within(&format!("{place}: range_m"), device.range_m, 1.0, 100_000.0);
+            if !(1..=MAX_FLASH_READINGS).contains(&device.flash_readings) {
+                let flash = device.flash_readings;
+                check.add(format!("{place}: flash_readings: {flash} is out of range; use 1 to {MAX_FLASH_READINGS}"));
+            }
             for kind in &device.kinds {
                 if !KINDS.contains(&kind.as_str()) {
                     check.add(format!("{place}: kinds: '{kind}' is no kind; use one of: {}", KINDS.join(", ")));
@@ -243,7 +275,29 @@ impl Scenario {
                 check.add(format!("{place}: from_s is not before to_s"));
             }
         }
+        let most = self.readings_at_most();
+        if check.faults.is_empty() && most > MAX_READINGS {
+            check.add(format!(
+                "it may give {most:.0} readings; at most {MAX_READINGS:.0}: make it shorter, or interval_s or every_s longer"
+            ));
+        }
         check.faults
+    }
+
+    /// An upper bound of the readings that it gives.
+    fn readings_at_most(&self) -> f64 {
+        let devices = self.devices.iter().map(|device| {
+            let regular = device.kinds.iter().filter(|kind| world::REGULAR.contains(&kind.as_str())).count();
+            (self.duration_s / device.interval_s + 1.0) * regular as f64 + 2.0 * self.explosions.len() as f64
+        });
+        let radars =
+            self.devices.iter().filter(|device| device.kinds.iter().any(|kind| kind == "object_track")).count();
+        let sightings = self.vehicles.iter().map(|vehicle| {
+            let from_s = vehicle.path.first().map_or(0.0, |point| point[0]);
+            let to_s = vehicle.path.last().map_or(0.0, |point| point[0]);
+            ((to_s - from_s) / vehicle.every_s + 1.0) * radars as f64
+        });
+        devices.chain(sightings).sum()
     }
 }
 

@@ -18,6 +18,9 @@ const TRACK_SD_M: f64 = TRACK_HACC_M / 2.447_746_830_680_816;
 /// Metres of one degree of latitude.
 const DEGREE_M: f64 = 111_195.0;
 
+/// Kinds that a device sends at its interval, whatever happens.
+pub const REGULAR: [&str; 3] = ["health", "gnss_status", "weather"];
+
 /// A reading that a device will make.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned {
@@ -46,8 +49,9 @@ pub fn plan(scenario: &Scenario, device: &DeviceSpec, seed: u64) -> Vec<Planned>
     for kind in ["acoustic_detection", "seismic_detection"] {
         if sends(kind) {
             for explosion in &scenario.explosions {
+                let place = place_of(scenario, device, explosion.at_s);
                 readings.extend(
-                    hear(device, explosion.at_s, (explosion.lat, explosion.lon), explosion.class, &mut rng).map(
+                    hear(device, place, explosion.at_s, (explosion.lat, explosion.lon), explosion.class, &mut rng).map(
                         |(at_s, detection)| {
                             let data = match kind {
                                 "acoustic_detection" => Data::AcousticDetection(detection),
@@ -62,7 +66,7 @@ pub fn plan(scenario: &Scenario, device: &DeviceSpec, seed: u64) -> Vec<Planned>
     }
     if sends("object_track") {
         for vehicle in &scenario.vehicles {
-            follow(device, vehicle, &mut rng, &mut readings);
+            follow(scenario, device, vehicle, &mut rng, &mut readings);
         }
     }
     let silent = |at_s: f64| {
@@ -125,12 +129,13 @@ fn regular(device: &DeviceSpec, rng: &mut Rng, battery_pct: f64) -> Vec<Data> {
 
 fn hear(
     device: &DeviceSpec,
+    place: (f64, f64),
     at_s: f64,
     source: (f64, f64),
     class: SoundClass,
     rng: &mut Rng,
 ) -> Option<(f64, Detection)> {
-    let (north, east) = offset((device.lat, device.lon), source);
+    let (north, east) = offset(place, source);
     let distance_m = north.hypot(east);
     // Sure when near, unlikely at the end of the range.
     let chance = 1.0 - (distance_m / device.range_m).powi(2);
@@ -147,12 +152,12 @@ fn hear(
     noticed.then_some((at_s + distance_m / SOUND_MPS, detection))
 }
 
-fn follow(device: &DeviceSpec, vehicle: &Vehicle, rng: &mut Rng, readings: &mut Vec<(f64, Data)>) {
+fn follow(scenario: &Scenario, device: &DeviceSpec, vehicle: &Vehicle, rng: &mut Rng, readings: &mut Vec<(f64, Data)>) {
     let (Some(first), Some(last)) = (vehicle.path.first(), vehicle.path.last()) else { return };
     let mut at_s = first[0] + rng.f64() * vehicle.every_s;
     while at_s <= last[0] {
         if let Some((position, speed_mps, heading_deg)) = along(&vehicle.path, at_s) {
-            let (north, east) = offset((device.lat, device.lon), position);
+            let (north, east) = offset(place_of(scenario, device, at_s), position);
             if north.hypot(east) <= device.range_m {
                 let (lat, lon) = shift(position, TRACK_SD_M * gauss(rng), TRACK_SD_M * gauss(rng));
                 readings.push((

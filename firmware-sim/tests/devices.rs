@@ -96,10 +96,99 @@ fn every_fault_of_a_scenario_is_told_at_once() {
     assert!(unknown.0[0].contains("colour"));
 }
 
+#[test]
+fn a_start_is_a_date_a_text_or_now() {
+    let with = |start: &str| {
+        Scenario::parse(&format!(
+            "name = 'x'\nduration_s = 1\nstart = {start}\n[[device]]\nid = 'd'\nstation = 's'\nlat = 0\nlon = 0\nkinds = []"
+        ))
+    };
+    let time = "2026-11-24T03:00:00Z".parse().unwrap();
+    assert_eq!(with("2026-11-24T03:00:00Z").unwrap().start, Some(time));
+    assert_eq!(with("'2026-11-24T03:00:00Z'").unwrap().start, Some(time));
+    assert_eq!(with("'now'").unwrap().start, None);
+    assert!(with("'tomorrow'").unwrap_err().0[0].contains("start"));
+}
+
+#[test]
+fn a_scenario_that_would_not_fit_in_memory_is_refused() {
+    let text = "name = 'x'\nduration_s = 604800\n\
+        [[device]]\nid = 'd'\nstation = 's'\nlat = 0\nlon = 0\nkinds = ['object_track']\n\
+        [[vehicle]]\ntrack = 'v'\nclass = 'tank'\nevery_s = 0.1\npath = [[0, 0, 0], [604800, 1, 1]]\n";
+    let faults = Scenario::parse(text).unwrap_err().0;
+    assert!(faults[0].contains("6048001 readings"), "{faults:?}");
+    assert!(Scenario::parse(&text.replace("every_s = 0.1", "every_s = 1")).is_ok());
+}
+
+#[test]
+fn sound_takes_its_time_and_is_not_heard_beyond_the_range() {
+    let scenario = Scenario::parse(
+        "name = 'x'\nduration_s = 100\n\
+         [[device]]\nid = 'near'\nstation = 's'\nlat = 0\nlon = 0\nkinds = ['acoustic_detection']\n\
+         [[device]]\nid = 'far'\nstation = 's'\nlat = 1\nlon = 0\nkinds = ['acoustic_detection']\n\
+         [[explosion]]\nat_s = 10\nlat = 0\nlon = 0.02\n",
+    )
+    .unwrap();
+    let heard: Vec<_> = (0..50).flat_map(|seed| world::plan(&scenario, &scenario.devices[0], seed)).collect();
+    assert!(heard.len() > 40, "2.2 km of 10 km: nearly always, not {} of 50", heard.len());
+    for planned in heard {
+        // 0.02 degrees of the equator by 340.3 m/s.
+        assert!((planned.at_s - 10.0 - 2_224.0 / 340.3).abs() < 0.02, "{}", planned.at_s);
+    }
+    assert!((0..50).all(|seed| world::plan(&scenario, &scenario.devices[1], seed).is_empty()));
+}
+
+#[test]
+fn a_device_reports_its_new_place_after_it_was_moved() {
+    let scenario = demo();
+    let moved = &scenario.displacements[0];
+    let device = scenario.devices.iter().find(|device| device.id == moved.device).unwrap();
+    for planned in world::plan(&scenario, device, 1) {
+        let (lat, lon) = if planned.at_s < moved.at_s { (device.lat, device.lon) } else { (moved.lat, moved.lon) };
+        let off_m = ((planned.position.0 - lat) * 111_195.0).hypot((planned.position.1 - lon) * 75_000.0);
+        assert!(off_m < 12.0, "{off_m} m off at {} s", planned.at_s);
+    }
+}
+
+#[test]
+fn a_full_flash_keeps_the_oldest_and_tells_what_it_gave_up() {
+    let mut firmware = Firmware::new(5, 3, Duration::from_secs(30));
+    let kept: Vec<bool> = (0..6_u8).map(|number| firmware.keep(vec![number])).collect();
+    assert_eq!(kept, [true, true, true, false, false, false]);
+    assert_eq!(firmware.dropped(), [(5, 3, 5)]);
+    firmware.stored(&Stored { v: 1, boot: 5, stored: vec![(0, 0)], rejected: vec![(2, "out_of_range".to_owned())] });
+    assert!(firmware.keep(vec![6]));
+    firmware.told_dropped();
+    assert!(firmware.keep(vec![7]) && !firmware.keep(vec![8]));
+    assert_eq!(firmware.dropped(), [(5, 8, 8)]);
+    assert_eq!((firmware.counts.dropped, firmware.counts.rejected, firmware.pending()), (4, 1, 3));
+}
+
+#[test]
+fn under_way_are_never_more_than_the_limit_and_the_rest_follows() {
+    use firmware_sim::firmware::{MAX_BATCH, MAX_UNDER_WAY};
+    let mut firmware = Firmware::new(5, 10_000, Duration::from_secs(30));
+    firmware.link(true);
+    (0..MAX_UNDER_WAY + 50).for_each(|_| assert!(firmware.keep(vec![0])));
+    let mut sent = 0;
+    while let Some(batch) = firmware.poll_send(Duration::ZERO) {
+        assert!(batch.readings.len() <= MAX_BATCH);
+        sent += batch.readings.len();
+    }
+    assert_eq!(sent, MAX_UNDER_WAY);
+    firmware.stored(&Stored { v: 1, boot: 5, stored: vec![(0, 9)], rejected: vec![] });
+    assert_eq!(firmware.poll_send(Duration::ZERO).unwrap().readings.len(), 10);
+    let again = firmware.poll_send(Duration::from_secs(30)).unwrap();
+    assert_eq!((again.readings.len(), firmware.counts.resent), (MAX_BATCH, MAX_BATCH as u64));
+    firmware.not_sent(&again);
+    assert_eq!(firmware.poll_send(Duration::from_secs(31)).unwrap(), again, "what the link refused waits no time");
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Keep,
     Send,
+    Refuse,
     Link(bool),
     Store(u64, u64),
     Wait(u64),
@@ -109,6 +198,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => Just(Step::Keep),
         3 => Just(Step::Send),
+        1 => Just(Step::Refuse),
         1 => any::<bool>().prop_map(Step::Link),
         2 => (0_u64..40, 0_u64..5).prop_map(|(from, length)| Step::Store(from, from + length)),
         1 => (1_u64..40).prop_map(Step::Wait),
@@ -118,21 +208,27 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #[test]
     fn nothing_is_forgotten_before_it_is_in_stored(steps in prop::collection::vec(step(), 1..120)) {
-        let mut firmware = Firmware::new(5, Duration::from_secs(30));
+        let mut firmware = Firmware::new(5, 1_000, Duration::from_secs(30));
         let mut now = Duration::ZERO;
         let mut open: BTreeSet<u64> = BTreeSet::new();
         let mut made = 0_u64;
         for step in steps {
             match step {
                 Step::Keep => {
-                    firmware.keep(made.to_be_bytes().to_vec());
+                    prop_assert!(firmware.keep(made.to_be_bytes().to_vec()));
                     open.insert(made);
                     made += 1;
                 }
                 Step::Send => {
-                    for bytes in firmware.poll_send(now) {
+                    for bytes in firmware.poll_send(now).unwrap_or_default().readings {
                         let seq = u64::from_be_bytes(bytes.try_into().unwrap());
                         prop_assert!(open.contains(&seq), "{} was stored already", seq);
+                    }
+                }
+                Step::Refuse => {
+                    if let Some(batch) = firmware.poll_send(now) {
+                        firmware.not_sent(&batch);
+                        prop_assert_eq!(firmware.poll_send(now), Some(batch));
                     }
                 }
                 Step::Link(up) => firmware.link(up),
@@ -152,10 +248,8 @@ proptest! {
         firmware.link(false);
         firmware.link(true);
         let mut sent = BTreeSet::new();
-        loop {
-            let batch = firmware.poll_send(now);
-            if batch.is_empty() { break; }
-            sent.extend(batch.into_iter().map(|bytes| u64::from_be_bytes(bytes.try_into().unwrap())));
+        while let Some(batch) = firmware.poll_send(now) {
+            sent.extend(batch.readings.into_iter().map(|bytes| u64::from_be_bytes(bytes.try_into().unwrap())));
         }
         prop_assert_eq!(sent, open);
     }
