@@ -114,6 +114,22 @@ fn our_own_deafness_is_not_their_silence() {
 }
 
 #[test]
+fn a_device_that_was_held_back_for_its_station_has_the_grace_too() {
+    let mut scene = Scene::new(RULE, &station_of(2));
+    scene.health("st01-ac00", 100.0);
+    scene.health("st01-ac01", 150.0);
+    scene.wait_until(300.0);
+    assert!(scene.alerts().is_empty(), "overdue since 280, but perhaps the station is down");
+    scene.enter(300.0, Body::Link(false));
+    scene.enter(1_000.0, Body::Link(true));
+    scene.health("st01-ac01", 1_010.0);
+    scene.wait_until(1_059.0);
+    assert!(scene.alerts().is_empty());
+    scene.wait_until(1_060.0);
+    assert_eq!(scene.only_alert().subject, "device:st01-ac00");
+}
+
+#[test]
 fn a_service_that_was_off_or_crashed_was_deaf() {
     for stopped in [true, false] {
         let mut scene = Scene::new(RULE, &lone());
