@@ -18,7 +18,7 @@ const MIN_KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// client says it cannot take.
 pub(crate) const MAX_PACKET_BYTES: u32 = 2 << 20;
 /// `stored` messages on their way and not confirmed by the broker.
-pub(crate) const MAX_UNCONFIRMED: usize = 50;
+pub(crate) const MAX_UNCONFIRMED: usize = 200;
 /// Requests that the client may hold.
 pub(crate) const REQUEST_QUEUE: usize = 8192;
 

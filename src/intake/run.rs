@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use truceline_core::log::{Append, Receipt};
 
-use super::config::REQUEST_QUEUE;
+use super::config::{MAX_UNCONFIRMED, REQUEST_QUEUE};
 use super::link::LinkFault;
 use super::session::Session;
 use super::stored::Due;
@@ -146,6 +146,7 @@ impl<R: StoredRanges> Driver<R> {
         let mut poll = pin!(eventloop.poll());
         loop {
             self.session.pump_acks();
+            self.look_up(MAX_UNCONFIRMED / 2);
             if self.session.window.is_overrun() {
                 return Ok(Turn::Lost(LinkFault::Overrun));
             }
@@ -226,22 +227,32 @@ impl<R: StoredRanges> Driver<R> {
             }
             return Ok(());
         }
-        let room = self.session.stored_room();
-        if self.lookup.is_none() && room > 0 {
-            let due = self.session.board.take_due(Instant::now(), room);
-            if !due.is_empty() {
-                let ranges = Arc::clone(&self.ranges);
-                self.lookup = Some(tokio::task::spawn_blocking(move || {
-                    due.into_iter()
-                        .map(|due| {
-                            let found = ranges.ranges(&due.subject.device, due.subject.boot);
-                            (due, found)
-                        })
-                        .collect()
-                }));
-            }
-        }
+        self.look_up(1);
         Ok(())
+    }
+
+    /// Asks for the ranges of devices that are due to be told, if `least` messages may be sent.
+    fn look_up(&mut self, least: usize) {
+        if self.lookup.is_some() || self.session.draining || !self.session.board.has_waiting() {
+            return;
+        }
+        let room = self.session.stored_room();
+        if room < least {
+            return;
+        }
+        let due = self.session.board.take_due(Instant::now(), room);
+        if due.is_empty() {
+            return;
+        }
+        let ranges = Arc::clone(&self.ranges);
+        self.lookup = Some(tokio::task::spawn_blocking(move || {
+            due.into_iter()
+                .map(|due| {
+                    let found = ranges.ranges(&due.subject.device, due.subject.boot);
+                    (due, found)
+                })
+                .collect()
+        }));
     }
 
     fn has_stopped(&self) -> bool {

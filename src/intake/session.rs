@@ -190,6 +190,10 @@ impl Session {
         if self.draining {
             return Ok(());
         }
+        if self.connected {
+            // A resumed session may bring its backlog before it confirms the subscriptions.
+            self.link_up()?;
+        }
         self.meters.messages.increment(1);
         let topic = String::from_utf8_lossy(&publish.topic);
         let content_type = publish.properties.as_ref().and_then(|properties| properties.content_type.as_deref());
@@ -253,7 +257,7 @@ impl Session {
         }
     }
 
-    /// How many `stored` messages may be sent now.
+    /// How many `stored` messages may be sent now: none before the link is up.
     pub(crate) fn stored_room(&self) -> usize {
         if self.linked_at.is_some() { MAX_UNCONFIRMED.saturating_sub(self.deliveries.len()) } else { 0 }
     }

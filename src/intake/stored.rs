@@ -187,6 +187,11 @@ impl StoredBoard {
         due
     }
 
+    /// Whether any device waits for a message.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     fn mark(&mut self, subject: &Subject, reject: Option<(u64, RejectReason)>, now: Instant) -> bool {
         if !self.devices.contains_key(&subject.device) && self.devices.len() >= self.max_devices {
             // Those that were told all forget only their old rejects.

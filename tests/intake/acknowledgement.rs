@@ -1,6 +1,7 @@
 //! Nothing is acknowledged before it is durable, and all of it after.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tempfile::tempdir;
 
@@ -125,11 +126,42 @@ async fn a_store_that_stalls_bounds_what_is_in_memory_and_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_stalls_until_the_broker_gives_up_on_us_loses_nothing() {
+    let dir = tempdir().unwrap();
+    let broker = Mosquitto::start(dir.path());
+    let mut config = config(&broker.url());
+    config.in_flight_messages = 10;
+    config.keep_alive = Duration::from_secs(5);
+    let mut service = Service::connected(config.clone()).await;
+    service.store.hold();
+    let mut device = Device::connect(broker.port, "a");
+    for seq in 0..100 {
+        device.publish(TOPIC, reading("a", seq)).await;
+    }
+    service.wait("the window to fill", |status| status.in_flight == 10).await;
+    let log = dir.path().join("mosquitto.log");
+    eventually("the broker to give up", || {
+        std::fs::read_to_string(&log).unwrap().contains("Client truceline has exceeded timeout")
+    })
+    .await;
+    service.store.release();
+    service.wait("a new connection", |status| status.connections == 2).await;
+    let store = service.store.clone();
+    eventually("all 100", || store.distinct().len() == 100).await;
+    assert!(service.stop().await.is_clean());
+
+    let next = Service::connected(config).await;
+    device.publish(TOPIC, reading("a", 100)).await;
+    eventually("the one after", || !next.store.seqs().is_empty()).await;
+    assert_eq!(next.store.seqs(), [100]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stop_that_the_store_holds_up_ends_at_its_deadline_and_says_what_is_left() {
     let dir = tempdir().unwrap();
     let broker = Mosquitto::start(dir.path());
     let mut config = config(&broker.url());
-    config.stop_deadline = std::time::Duration::from_millis(500);
+    config.stop_deadline = Duration::from_millis(500);
     let mut service = Service::connected(config).await;
     service.store.hold();
     let mut device = Device::connect(broker.port, "a");
