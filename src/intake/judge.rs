@@ -174,3 +174,7 @@ fn reject(message: Message<'_>, station: Option<&Id>, device: Option<&Id>, bytes
         size: bytes.len() as u64,
     })
 }
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

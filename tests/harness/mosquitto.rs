@@ -12,13 +12,19 @@ use super::{free_port, wait_for};
 pub struct Mosquitto {
     child: Option<Child>,
     dir: PathBuf,
+    extra: String,
     pub port: u16,
 }
 
 impl Mosquitto {
     /// Starts one that keeps its files in `dir`.
     pub fn start(dir: &Path) -> Self {
-        let mut broker = Self { child: None, dir: dir.to_path_buf(), port: free_port() };
+        Self::start_with(dir, "")
+    }
+
+    /// Starts one with further lines of configuration, for its one listener or for all of it.
+    pub fn start_with(dir: &Path, extra: &str) -> Self {
+        let mut broker = Self { child: None, dir: dir.to_path_buf(), extra: extra.to_owned(), port: free_port() };
         broker.start_again();
         broker
     }
@@ -34,8 +40,8 @@ impl Mosquitto {
             format!(
                 "listener {} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {dir}/\n\
                  max_inflight_messages 2000\nmax_queued_messages 0\nmax_packet_size 2097152\nuser root\n\
-                 set_tcp_nodelay true\nlog_dest file {dir}/mosquitto.log\n",
-                self.port
+                 set_tcp_nodelay true\nlog_dest file {dir}/mosquitto.log\n{}\n",
+                self.port, self.extra
             ),
         )
         .expect("the broker's configuration");

@@ -25,13 +25,13 @@ async fn what_is_not_durable_is_sent_again_to_the_next_session_and_what_is_durab
     first.kill().await;
 
     let second = Service::connected(config(&broker.url())).await;
-    eventually("the ten to come again", || second.store.seqs().len() == 10).await;
+    eventually("the ten to come again", || second.store.asked() == 10).await;
     assert_eq!(second.store.seqs(), (0..10).collect::<Vec<_>>());
     assert!(second.stop().await.is_clean());
 
     let third = Service::connected(config(&broker.url())).await;
     device.publish(TOPIC, reading("a", 10)).await;
-    eventually("the eleventh", || !third.store.seqs().is_empty()).await;
+    eventually("the eleventh", || third.store.asked() > 0).await;
     assert_eq!(third.store.seqs(), [10]);
 }
 
@@ -54,7 +54,7 @@ async fn a_stop_in_the_middle_of_a_backlog_leaves_nothing_stored_twice_and_nothi
         assert!(sessions <= 100, "{} of {total} after 100 sessions", stored.len());
         let service = Service::connected(config(&broker.url())).await;
         let enough = (total - stored.len() as u64).min(total / 4) as usize;
-        eventually("a quarter of the backlog", || service.store.seqs().len() >= enough).await;
+        eventually("a quarter of the backlog", || service.store.asked() >= enough).await;
         let store = service.store.clone();
         let leftovers = service.stop().await;
         assert!(leftovers.is_clean(), "{leftovers:?}");
@@ -91,7 +91,7 @@ async fn cut_links_lose_nothing_and_acknowledge_nothing_wrongly() {
     }
     let total = cuts * each;
     let store = service.store.clone();
-    eventually("all readings", || store.distinct().len() as u64 == total).await;
+    eventually("all readings", || store.durable() as u64 == total).await;
     let links = store.links();
     assert_eq!(links.iter().filter(|up| !**up).count() as u64, cuts);
     assert!(links.iter().enumerate().all(|(place, up)| *up == (place % 2 == 0)), "{links:?}");
@@ -99,7 +99,7 @@ async fn cut_links_lose_nothing_and_acknowledge_nothing_wrongly() {
 
     let next = Service::connected(crate::rig::config(&broker.url())).await;
     device.publish(TOPIC, reading("a", total)).await;
-    eventually("the one after", || !next.store.seqs().is_empty()).await;
+    eventually("the one after", || next.store.asked() > 0).await;
     assert_eq!(next.store.seqs(), [total]);
 }
 
@@ -120,8 +120,8 @@ async fn a_store_that_stalls_bounds_what_is_in_memory_and_loses_nothing() {
     // All 500 have been with the broker for long; more than the limit would show by now.
     assert!(service.status.borrow().in_flight <= 50);
     service.store.release();
-    eventually("all 500", || service.store.distinct().len() == 500).await;
-    assert_eq!(service.store.seqs().len(), 500);
+    eventually("all 500", || service.store.durable() == 500).await;
+    assert_eq!(service.store.asked(), 500);
     assert!(service.stop().await.is_clean());
 }
 
@@ -147,12 +147,12 @@ async fn a_store_that_stalls_until_the_broker_gives_up_on_us_loses_nothing() {
     service.store.release();
     service.wait("a new connection", |status| status.connections == 2).await;
     let store = service.store.clone();
-    eventually("all 100", || store.distinct().len() == 100).await;
+    eventually("all 100", || store.durable() == 100).await;
     assert!(service.stop().await.is_clean());
 
     let next = Service::connected(config).await;
     device.publish(TOPIC, reading("a", 100)).await;
-    eventually("the one after", || !next.store.seqs().is_empty()).await;
+    eventually("the one after", || next.store.asked() > 0).await;
     assert_eq!(next.store.seqs(), [100]);
 }
 

@@ -24,7 +24,7 @@ async fn readings_go_through_the_embedded_broker_and_stored_comes_back() {
         device.publish("truceline/v1/readings/st01/a", reading("a", seq)).await;
     }
     device.settled().await;
-    eventually("all readings", || service.store.distinct().len() == 2000).await;
+    eventually("all readings", || service.store.durable() == 2000).await;
     let listener = Device::connect(broker.local_addr().port(), "listener");
     listener.client.subscribe("truceline/v1/stored/st01/a", QoS::AtLeastOnce).await.unwrap();
     eventually("stored", || {
@@ -51,7 +51,7 @@ async fn what_comes_while_the_service_is_away_is_kept_for_it() {
     }
     device.settled().await;
     let second = Service::connected(config(&url(&broker))).await;
-    eventually("the backlog", || second.store.distinct().len() == 5000).await;
+    eventually("the backlog", || second.store.durable() == 5000).await;
     assert_eq!(second.store.seqs(), (0..5000).collect::<Vec<_>>());
     assert!(second.stop().await.is_clean());
 }

@@ -10,5 +10,6 @@ mod rig;
 mod acknowledgement;
 mod embedded;
 mod rejects;
+mod secured;
 mod sessions;
 mod told;

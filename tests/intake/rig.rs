@@ -1,6 +1,6 @@
 //! An intake with a fake store, devices with a plain MQTT client, and a link that can be cut.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,7 @@ pub struct FakeStore {
 #[derive(Default)]
 struct Kept {
     log: Vec<(Body, Outcome)>,
+    seqs: Vec<u64>,
     readings: BTreeMap<Identity, Vec<u8>>,
 }
 
@@ -91,11 +92,17 @@ impl FakeStore {
 
     /// The numbers of all readings asked for, in order, repeated ones too.
     pub fn seqs(&self) -> Vec<u64> {
-        self.readings().into_iter().map(|(reading, _)| reading.seq).collect()
+        self.kept.lock().unwrap().seqs.clone()
     }
 
-    pub fn distinct(&self) -> BTreeSet<u64> {
-        self.seqs().into_iter().collect()
+    /// How many readings were asked for, repeated ones too.
+    pub fn asked(&self) -> usize {
+        self.kept.lock().unwrap().seqs.len()
+    }
+
+    /// How many different readings are durable.
+    pub fn durable(&self) -> usize {
+        self.kept.lock().unwrap().readings.len()
     }
 
     pub fn rejects(&self) -> Vec<RejectEntry> {
@@ -121,6 +128,7 @@ impl Kept {
         for body in append.bodies {
             let outcome = match &body {
                 Body::Reading(reading) => {
+                    self.seqs.push(reading.seq);
                     let identity = (reading.device.clone(), reading.boot, reading.seq);
                     match self.readings.get(&identity) {
                         Some(bytes) if *bytes == reading.bytes => Outcome::Duplicate,
@@ -212,10 +220,9 @@ impl Service {
     }
 
     pub async fn wait(&mut self, what: &str, condition: impl FnMut(&IntakeStatus) -> bool) {
-        tokio::time::timeout(LIMIT, self.status.wait_for(condition))
-            .await
-            .unwrap_or_else(|_| panic!("waited {LIMIT:?} for {what}"))
-            .unwrap();
+        if tokio::time::timeout(LIMIT, self.status.wait_for(condition)).await.is_err() {
+            panic!("waited {LIMIT:?} for {what}; the status is {:?}", self.status.borrow());
+        }
     }
 
     /// Ends it at once, as a crash would: no acknowledgement and no goodbye.
