@@ -47,6 +47,11 @@ impl Topics {
         [format!("{}/readings/+/+", self.prefix), format!("{}/state/+/+", self.prefix)]
     }
 
+    /// A filter that nobody subscribes to.
+    pub(crate) fn unused(&self) -> String {
+        format!("{}/readings", self.prefix)
+    }
+
     /// Where a device is told what is durable.
     pub(crate) fn stored(&self, station: &Id, device: &Id) -> String {
         format!("{}/stored/{station}/{device}", self.prefix)
