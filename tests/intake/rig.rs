@@ -220,9 +220,8 @@ impl Service {
     }
 
     pub async fn wait(&mut self, what: &str, condition: impl FnMut(&IntakeStatus) -> bool) {
-        if tokio::time::timeout(LIMIT, self.status.wait_for(condition)).await.is_err() {
-            panic!("waited {LIMIT:?} for {what}; the status is {:?}", self.status.borrow());
-        }
+        let held = tokio::time::timeout(LIMIT, self.status.wait_for(condition)).await.is_ok();
+        assert!(held, "waited {LIMIT:?} for {what}; the status is {:?}", self.status.borrow());
     }
 
     /// Ends it at once, as a crash would: no acknowledgement and no goodbye.
