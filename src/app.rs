@@ -94,6 +94,7 @@ impl App {
             retention: Some(Span::from_secs(config.journal.retention.as_secs().cast_signed())),
             max_bytes: config.journal.max_bytes,
             reject_quota_bytes: config.journal.reject_quota_bytes,
+            topic_prefix: config.mqtt.topic_prefix.clone(),
         })
         .map_err(storage)?;
         let desk = Desk::open(&config.data_dir.join("desk.db")).map_err(storage)?;

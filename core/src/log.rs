@@ -80,6 +80,9 @@ pub struct StateEntry {
     pub state: DeviceState,
 }
 
+/// Bytes of a rejected message that are kept.
+pub const MAX_REJECT_BYTES: usize = 64 << 10;
+
 /// Something that was not accepted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RejectEntry {
@@ -99,7 +102,7 @@ pub struct RejectEntry {
     pub path: Option<String>,
     /// One sentence for a person.
     pub detail: String,
-    /// The bytes, at most 64 KiB of them.
+    /// The bytes, at most [`MAX_REJECT_BYTES`] of them.
     pub bytes: Vec<u8>,
     /// How many bytes there were.
     pub size: u64,

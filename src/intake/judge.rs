@@ -1,7 +1,7 @@
 //! From one message to what the journal is asked to keep: values, no I/O.
 
 use truceline_core::id::Id;
-use truceline_core::log::{Body, ReadingEntry, RejectEntry, StateEntry};
+use truceline_core::log::{Body, MAX_REJECT_BYTES, ReadingEntry, RejectEntry, StateEntry};
 use truceline_core::registry::{Device, Registry};
 use truceline_core::time::Span;
 use truceline_core::wire::{self, DeviceState, Encoding, Fault, MAX_MESSAGE_BYTES, Reading, RejectReason};
@@ -11,8 +11,6 @@ use super::generations::Generations;
 use super::rate::RateLimit;
 use super::topic::{Topic, Topics};
 
-/// Bytes of a rejected message that are kept.
-pub(crate) const MAX_REJECT_BYTES: usize = 64 << 10;
 /// Devices whose last state is remembered at least.
 const STATES: usize = 100_000;
 

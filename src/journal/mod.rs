@@ -48,12 +48,15 @@ pub struct JournalConfig {
     pub max_bytes: Option<u64>,
     /// Bytes of rejects that are kept; more are only counted.
     pub reject_quota_bytes: u64,
+    /// First levels of the topics that readings come on, such as `truceline/v1`.
+    pub topic_prefix: String,
 }
 
 impl JournalConfig {
-    /// A journal at `path` that keeps everything, and 256 MiB of rejects.
+    /// A journal at `path` of readings under `truceline/v1` that keeps everything, and 256 MiB of rejects.
     pub fn new(path: PathBuf) -> Self {
-        Self { path, retention: None, max_bytes: None, reject_quota_bytes: 256 << 20 }
+        let topic_prefix = "truceline/v1".to_owned();
+        Self { path, retention: None, max_bytes: None, reject_quota_bytes: 256 << 20, topic_prefix }
     }
 }
 

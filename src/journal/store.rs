@@ -1,8 +1,8 @@
 //! Bodies into rows: what is stored, what is a duplicate or a conflict, what is only counted.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use truceline_core::log::{Body, Outcome, ReadingEntry, RejectEntry};
-use truceline_core::wire::RejectReason;
+use truceline_core::log::{Body, MAX_REJECT_BYTES, Outcome, ReadingEntry, RejectEntry};
+use truceline_core::wire::{Encoding, RejectReason};
 
 use super::JournalError;
 use super::counts::Counts;
@@ -26,6 +26,7 @@ pub(super) struct Store {
     pub(super) counts: Counts,
     names: Names,
     reject_quota_bytes: u64,
+    topic_prefix: String,
     meters: Meters,
 }
 
@@ -53,6 +54,7 @@ impl Store {
             counts,
             names: Names::default(),
             reject_quota_bytes: config.reject_quota_bytes,
+            topic_prefix: config.topic_prefix.clone(),
             meters: Meters::default(),
         })
     }
@@ -139,8 +141,9 @@ impl Store {
         }
         let first = first.unwrap_or_default();
         self.store_reject(&RejectEntry {
-            topic: String::new(),
-            content_type: None,
+            // A reading comes on no other topic than this.
+            topic: format!("{}/readings/{}/{}", self.topic_prefix, reading.station, reading.device),
+            content_type: Some(content_type(reading.encoding).to_owned()),
             station: Some(reading.station.clone()),
             device: Some(reading.device.clone()),
             identity: Some((reading.boot, reading.seq)),
@@ -148,7 +151,7 @@ impl Store {
             path: None,
             detail: format!("entry {first} has the same device, boot and seq with other bytes"),
             size: reading.bytes.len() as u64,
-            bytes: reading.bytes.clone(),
+            bytes: reading.bytes.get(..MAX_REJECT_BYTES).unwrap_or(&reading.bytes).to_vec(),
         })?;
         self.meters.conflicts += 1;
         Ok(Outcome::Conflict)
@@ -223,6 +226,15 @@ impl Store {
         }
         self.head += 1;
         self.head
+    }
+}
+
+/// What the bytes themselves are, however the message around them was typed.
+const fn content_type(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Json => "application/json",
+        Encoding::Cbor => "application/cbor",
+        Encoding::Cose => "application/cose",
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use truceline::journal::{Journal, JournalConfig, RejectFilter};
 use truceline_core::log::{Append, Body, Document, Outcome};
-use truceline_core::wire::RejectReason;
+use truceline_core::wire::{Encoding, RejectReason};
 
 use crate::bodies::{all, at, open, path, reading, reject, run};
 
@@ -73,6 +73,36 @@ fn other_bytes_under_a_stored_identity_are_a_conflict_and_kept_as_a_reject() {
         assert_eq!((reject.reason, reject.identity), (RejectReason::ConflictingDuplicate, Some((1, 1))));
         assert_eq!(reject.bytes, b"b");
         assert_eq!(journal.counts().borrow().duplicates, 3);
+    });
+}
+
+#[test]
+fn a_conflict_keeps_its_topic_its_content_type_its_size_and_no_more_than_64_kib() {
+    let dir = tempfile::tempdir().expect("a folder");
+    run(async {
+        let mut config = JournalConfig::new(path(dir.path()));
+        config.topic_prefix = "truceline-exercise/v1".to_owned();
+        let journal = Journal::open(config).expect("opens");
+        let Body::Reading(mut long) = reading("d1", 1, 1, &"long".repeat(20_000)) else { unreachable!() };
+        long.encoding = Encoding::Cbor;
+        let bodies = vec![reading("d1", 1, 1, "a"), Body::Reading(long.clone()), reading("d1", 1, 1, "b")];
+        let outcomes = journal.append(at(9), bodies).await.expect("appends");
+        assert_eq!(outcomes, [Outcome::Stored(1), Outcome::Conflict, Outcome::Conflict]);
+        let entries = all(&journal.reader());
+        let kept: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| match &entry.body {
+                Body::Reject(reject) => Some((entry.arrived, reject)),
+                _ => None,
+            })
+            .collect();
+        let [(arrived, cut), (_, whole)] = kept[..] else { panic!("two rejects") };
+        assert_eq!(arrived, at(9));
+        assert_eq!(cut.topic, "truceline-exercise/v1/readings/st01/d1");
+        assert_eq!(cut.content_type.as_deref(), Some("application/cbor"));
+        assert_eq!((cut.size, &cut.bytes[..]), (80_000, &long.bytes[..64 << 10]));
+        assert_eq!((whole.content_type.as_deref(), whole.size), (Some("application/json"), 1));
+        assert_eq!(whole.bytes, b"b");
     });
 }
 
