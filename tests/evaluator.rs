@@ -69,9 +69,11 @@ impl AlertStore for Store {
             None => (false, true),
         };
         if committed {
-            let find = |offset: u64| match &self.journal.entries[offset as usize - 1].body {
-                Body::Reading(reading) => Some((reading.encoding, reading.bytes.clone())),
-                _ => None,
+            let find = |offset: u64| {
+                Ok(match &self.journal.entries[offset as usize - 1].body {
+                    Body::Reading(reading) => Some((reading.encoding, reading.bytes.clone())),
+                    _ => None,
+                })
             };
             self.desk.apply(outputs, through, &find)?;
         }
@@ -259,7 +261,7 @@ fn an_engine_that_lost_the_beginning_ends_what_it_does_not_know() {
         Ok::<(), PortError>(())
     })
     .unwrap();
-    desk.apply(&outputs, through, &|_| None).unwrap();
+    desk.apply(&outputs, through, &|_| Ok(None)).unwrap();
     // An alert of an engine that knew more than the log now tells.
     let mut foreign = outputs.last().expect("an alert").clone();
     foreign.alert.id = Uuid::from_u128(1);
@@ -267,7 +269,7 @@ fn an_engine_that_lost_the_beginning_ends_what_it_does_not_know() {
     foreign.offset = through + 1;
     let mut more = entries.to_vec();
     more.push(Entry { offset: through + 1, arrived: entries.last().unwrap().arrived, body: Body::Tick });
-    desk.apply(&[foreign], through + 1, &|_| None).unwrap();
+    desk.apply(&[foreign], through + 1, &|_| Ok(None)).unwrap();
     let open_before = desk.counts().unwrap().open;
     let journal = Journal { entries: Arc::new(more), head: journal.head };
     journal.head.send_replace(through + 1);

@@ -13,9 +13,11 @@ use harness::publisher::Publisher;
 use harness::service::{Service, run};
 use harness::{rounds, wait_for};
 use serde_json::{Value, json};
+use truceline::desk::Desk;
 use truceline::journal::Reader;
 use truceline_core::log::Body;
 use truceline_core::time::Time;
+use truceline_core::wire::Encoding;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -130,6 +132,31 @@ async fn a_reading_over_mqtt_becomes_a_stored_visible_alert_and_the_device_is_to
     assert!(metrics.contains("truceline_journal_entries_total"), "{metrics}");
     assert_eq!(service.stop(), Some(0), "{}", service.log());
     assert!(replay_equals_live(&service) >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_readings_under_one_number_raise_tamper_and_the_second_is_kept_as_its_evidence() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let broker = Mosquitto::start(&dir.path().join("broker"));
+    let mut service = Service::new(dir.path(), &broker.url(), &[]);
+    service.start();
+    let device = Publisher::connect(broker.port, "device");
+    let other = reading("st02-ac01", 5, 0, "health", &json!({"battery_pct": 7})).to_string();
+    device.publish(0, &topic("st02-ac01"), health("st02-ac01", 5, 0).to_string()).await;
+    device.publish(1, &topic("st02-ac01"), other.clone()).await;
+    wait_for("the alert", LIMIT, || service.api("/api/v1/stats")["alerts"]["total"] == 1);
+    let alerts = service.all("/api/v1/alerts?category=tamper");
+    let cited = alerts[0]["evidence"][0].clone();
+    assert_eq!(cited["kind"], "reject");
+    let rejects = service.all("/api/v1/rejects");
+    assert_eq!(rejects[0]["reason"], "conflicting_duplicate");
+    assert_eq!(rejects[0]["topic"], topic("st02-ac01"));
+    let metrics = service.get("/metrics").expect("metrics").1;
+    assert!(!metrics.contains("truceline_desk_evidence_missing_total 1"), "{metrics}");
+    assert_eq!(service.stop(), Some(0), "{}", service.log());
+    let desk = Desk::open(&service.data_dir.join("desk.db")).expect("the desk");
+    let kept = desk.evidence(cited["offset"].as_u64().expect("an offset")).expect("reads").expect("kept");
+    assert_eq!((kept.encoding, kept.bytes), (Encoding::Json, other.into_bytes()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ use truceline_core::engine::Output;
 use truceline_core::id::Id;
 use truceline_core::log::{Append, Body, Entry};
 use truceline_core::time::Time;
+use truceline_core::wire::{Encoding, encoding_of};
 use uuid::Uuid;
 
 use crate::desk::Desk;
@@ -66,7 +67,7 @@ impl sinks::ReadingSource for JournalLog {
     }
 }
 
-/// The desk as the evaluator's alert store; it looks cited readings up in the journal.
+/// The desk as the evaluator's alert store; it looks up in the journal what alerts cite.
 pub(super) struct DeskStore {
     pub(super) desk: Desk,
     pub(super) reader: Reader,
@@ -78,10 +79,7 @@ impl evaluator::AlertStore for DeskStore {
     }
 
     fn apply(&self, outputs: &[Output], through: u64) -> Result<(), evaluator::PortError> {
-        let find = |offset| match self.reader.entry(offset).ok()??.body {
-            Body::Reading(reading) => Some((reading.encoding, reading.bytes)),
-            _ => None,
-        };
+        let find = |offset| Ok(self.reader.entry(offset)?.and_then(|entry| cited(entry.body)));
         Ok(self.desk.apply(outputs, through, &find)?)
     }
 
@@ -91,6 +89,18 @@ impl evaluator::AlertStore for DeskStore {
             tracing::warn!(ended, "open alerts that the rebuilt engine does not know have ended");
         }
         Ok(())
+    }
+}
+
+/// The bytes that an alert keeps: a reading's, or those of a reject that raised it.
+fn cited(body: Body) -> Option<(Encoding, Vec<u8>)> {
+    match body {
+        Body::Reading(reading) => Some((reading.encoding, reading.bytes)),
+        Body::Reject(reject) => {
+            let encoding = encoding_of(reject.content_type.as_deref(), &reject.bytes);
+            Some((encoding.unwrap_or(Encoding::Json), reject.bytes))
+        }
+        _ => None,
     }
 }
 

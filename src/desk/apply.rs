@@ -17,18 +17,22 @@ use super::{Desk, DeskError};
 /// Why an open alert ends that a rebuilt engine does not know.
 const ENGINE_CHANGED: &str = "engine_changed";
 
-/// Looks a cited reading up: its encoding and bytes, `None` if it is no longer kept.
-pub type FindReading<'a> = dyn Fn(u64) -> Option<(Encoding, Vec<u8>)> + 'a;
+/// What a look-up found: encoding and bytes, `None` if they are no longer kept.
+pub type Found = Result<Option<(Encoding, Vec<u8>)>, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Looks up what an alert cites, a reading or a reject, by its offset.
+pub type FindCited<'a> = dyn Fn(u64) -> Found + 'a;
 
 impl Desk {
     /// Takes in all that the entries up to `through` caused, as one transaction.
     ///
     /// Outputs of entries at or below the cursor are ignored, so that applying again
     /// changes nothing; a `through` below the cursor leaves it where it is. The bytes
-    /// of readings that alerts cite are copied from `find_reading` unless held already.
+    /// that alerts cite are copied from `find_cited` unless held already; where it fails,
+    /// nothing is taken in, so that the same can be applied again.
     /// An output whose revision is not above the held one's (of an engine that was
     /// rebuilt and counts anew) gets the next revision, for (id, revision) names one change.
-    pub fn apply(&self, outputs: &[Output], through: u64, find_reading: &FindReading) -> Result<(), DeskError> {
+    pub fn apply(&self, outputs: &[Output], through: u64, find_cited: &FindCited) -> Result<(), DeskError> {
         let started = Instant::now();
         let head = self.write(|connection| {
             self.transact(connection, |transaction| {
@@ -40,7 +44,7 @@ impl Desk {
                 let mut kept = BTreeSet::new();
                 for output in outputs.iter().filter(|output| output.offset > cursor) {
                     seq = Some(self.record(transaction, output.offset, output.n, &output.alert)?);
-                    self.keep_evidence(transaction, &output.alert.evidence, &mut kept, find_reading)?;
+                    self.keep_evidence(transaction, &output.alert.evidence, &mut kept, find_cited)?;
                 }
                 transaction
                     .execute("UPDATE cursor SET through = ?1", [through as i64])
@@ -157,7 +161,7 @@ impl Desk {
         cited: &[Evidence],
         // Offsets seen to in this transaction: each revision of an alert cites much the same.
         kept: &mut BTreeSet<u64>,
-        find_reading: &FindReading,
+        find_cited: &FindCited,
     ) -> Result<(), DeskError> {
         let fault = |source| writing(&self.inner.path, source);
         let mut held = transaction.prepare_cached("SELECT 1 FROM evidence WHERE offset = ?1").map_err(fault)?;
@@ -165,9 +169,11 @@ impl Desk {
             if held.exists([evidence.offset as i64]).map_err(fault)? {
                 continue;
             }
-            let Some((encoding, bytes)) = find_reading(evidence.offset) else {
+            let found =
+                find_cited(evidence.offset).map_err(|source| DeskError::Cited { offset: evidence.offset, source })?;
+            let Some((encoding, bytes)) = found else {
                 metrics::counter!("truceline_desk_evidence_missing_total").increment(1);
-                tracing::warn!(offset = evidence.offset, "a reading that an alert cites is no longer in the journal");
+                tracing::warn!(offset = evidence.offset, "what an alert cites is no longer in the journal");
                 continue;
             };
             transaction

@@ -39,6 +39,14 @@ pub enum DeskError {
         /// SQLite's reason.
         source: rusqlite::Error,
     },
+    /// What an alert cites could not be looked up: nothing of the batch was stored.
+    #[error("cannot look up entry {offset}, which an alert cites: {source}")]
+    Cited {
+        /// The entry's offset.
+        offset: u64,
+        /// The journal's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// An alert cannot be written as JSON, or the stored JSON is no alert.
     #[error("alert {id} of the desk {}: {source}", path.display())]
     Json {

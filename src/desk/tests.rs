@@ -10,6 +10,7 @@ use truceline_core::time::Time;
 use truceline_core::wire::Encoding;
 use uuid::Uuid;
 
+use super::apply::Found;
 use super::*;
 
 fn id(number: u8) -> Uuid {
@@ -35,8 +36,9 @@ fn output(offset: u64, n: u32, alert: Alert) -> Output {
     Output { offset, n, alert }
 }
 
-fn none(_: u64) -> Option<(Encoding, Vec<u8>)> {
-    None
+#[allow(clippy::unnecessary_wraps)] // other look-ups fail
+fn none(_: u64) -> Found {
+    Ok(None)
 }
 
 fn open() -> (tempfile::TempDir, Desk) {
@@ -107,7 +109,7 @@ fn cited_readings_are_copied_once_and_kept() {
     let asked = std::cell::Cell::new(0);
     let find = |offset| {
         asked.set(asked.get() + 1);
-        (offset == 7).then(|| (Encoding::Cbor, vec![1, 2, 3]))
+        Ok((offset == 7).then(|| (Encoding::Cbor, vec![1, 2, 3])))
     };
     desk.apply(&[output(8, 0, first)], 8, &find).unwrap();
     desk.apply(&[output(9, 0, second)], 9, &find).unwrap();
@@ -115,6 +117,26 @@ fn cited_readings_are_copied_once_and_kept() {
     let kept = desk.evidence(7).unwrap().unwrap();
     assert_eq!((kept.encoding, kept.bytes), (Encoding::Cbor, vec![1, 2, 3]));
     assert_eq!(desk.evidence(8).unwrap(), None);
+}
+
+#[test]
+fn where_a_look_up_fails_nothing_is_taken_in_and_the_next_attempt_keeps_the_evidence() {
+    let (_folder, desk) = open();
+    let mut said = alert(1, 1, false);
+    said.evidence = vec![Evidence {
+        offset: 7,
+        device: "d1".parse().unwrap(),
+        boot: 1,
+        seq: 2,
+        time: said.started,
+        kind: "reject".into(),
+    }];
+    let failing = |_| Err("the disk does not answer".into());
+    let error = desk.apply(&[output(8, 0, said.clone())], 8, &failing).unwrap_err();
+    assert!(matches!(error, DeskError::Cited { offset: 7, .. }), "{error}");
+    assert_eq!((desk.cursor().unwrap(), *desk.head().borrow()), (0, 0));
+    desk.apply(&[output(8, 0, said)], 8, &|_| Ok(Some((Encoding::Json, vec![9])))).unwrap();
+    assert_eq!(desk.evidence(7).unwrap().unwrap().bytes, [9]);
 }
 
 #[test]
