@@ -3,7 +3,7 @@
 //! A point with a radius is normally distributed about its middle; in a disc or sector the
 //! place is taken as evenly spread over the area.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use super::terms::Terms;
 use crate::agreement::{Extent, Line, Rule};
@@ -26,11 +26,13 @@ pub(super) struct Located<'a> {
     time: Time,
     terms: &'a Terms,
     primary_side_a: OnceCell<Option<f64>>,
+    /// Zones that were asked for: several rules often have one zone.
+    zones: RefCell<Vec<(Id, f64)>>,
 }
 
 impl<'a> Located<'a> {
     pub(super) fn new(extent: PlaceExtent, time: Time, terms: &'a Terms) -> Self {
-        Self { extent, time, terms, primary_side_a: OnceCell::new() }
+        Self { extent, time, terms, primary_side_a: OnceCell::new(), zones: RefCell::default() }
     }
 
     /// The line `id`, or the primary one, in the version in force.
@@ -69,6 +71,15 @@ impl<'a> Located<'a> {
 
     /// P(inside a zone); 0 when no version of it is in force.
     pub(super) fn in_zone(&self, zone: &Id) -> f64 {
+        if let Some((_, known)) = self.zones.borrow().iter().find(|(id, _)| id == zone) {
+            return *known;
+        }
+        let probability = self.compute_in_zone(zone);
+        self.zones.borrow_mut().push((zone.clone(), probability));
+        probability
+    }
+
+    fn compute_in_zone(&self, zone: &Id) -> f64 {
         let agreement = &self.terms.agreement;
         let sector = match self.spread() {
             Spread::Normal(position, hacc_m) => {
@@ -139,11 +150,11 @@ impl<'a> Located<'a> {
             chainage_m: fix.map(|fix| fix.chainage_m),
             located_side,
             p_side_a,
-            zones: self.zones(),
+            zones: self.told_zones(),
         }
     }
 
-    fn zones(&self) -> Vec<ZoneProbability> {
+    fn told_zones(&self) -> Vec<ZoneProbability> {
         const TOLD: f64 = 0.005;
         if let PlaceExtent::Point { position, hacc_m } = self.extent {
             let found = self.terms.agreement.zones_at(self.time, position, hacc_m);
