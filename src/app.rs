@@ -89,6 +89,7 @@ impl App {
     /// What cannot be put right by waiting: faulty terms, a store that cannot be used, an address that is taken. A
     /// broker or an InfluxDB that is absent is no error.
     pub async fn start(config: Config, render_metrics: RenderMetrics) -> Result<Self, AppError> {
+        let mqtt = prepare_mqtt(&config, config.mqtt.clone())?;
         let journal = Journal::open(JournalConfig {
             path: config.data_dir.join("journal.db"),
             retention: Some(Span::from_secs(config.journal.retention.as_secs().cast_signed())),
@@ -123,20 +124,16 @@ impl App {
         };
         let mqtt = match &broker {
             Some(broker) => {
-                let url = format!("mqtt://{}", broker.local_addr());
-                config::Mqtt {
-                    url: url.parse().map_err(start_fault)?,
-                    login: None,
-                    ca_file: None,
-                    ..config.mqtt.clone()
-                }
+                let url = format!("mqtt://{}", broker.local_addr()).parse().map_err(start_fault)?;
+                prepare_mqtt(&config, config::Mqtt { url, login: None, ca_file: None, ..config.mqtt.clone() })?
             }
-            None => config.mqtt.clone(),
+            None => mqtt,
         };
+        let mqtt_url = mqtt.config.url.to_string();
         let stop_intake = CancellationToken::new();
-        let (intake, intake_status) = start_intake(&config, &mqtt, &journal, &terms, &clock, &stop_intake)?;
+        let (intake, intake_status) = start_intake(mqtt.intake, &journal, &terms, &clock, &stop_intake);
         let stop_sinks = CancellationToken::new();
-        let sinks = start_sinks(&config, &mqtt, &log, &desk, &cursors, &clock, &stop_sinks)?;
+        let sinks = start_sinks(&config, &mqtt.publisher, &log, &desk, &cursors, &clock, &stop_sinks);
 
         let answers = Answers {
             reader: journal.reader(),
@@ -162,7 +159,6 @@ impl App {
         let stop_server = CancellationToken::new();
         let server = tokio::spawn(server.serve(stop_server.clone()));
         tracing::info!("listening on http://{address}");
-        let mqtt_url = mqtt.url.to_string();
         Ok(Self {
             config,
             journal,
@@ -310,16 +306,15 @@ fn start_evaluator(
     Evaluator::start(evaluator, ports).map_err(start_fault)
 }
 
-type IntakeTask = JoinHandle<Result<Leftovers, IntakeError>>;
+/// Both sessions with the broker, checked: passwords and certificates are read before any store is opened.
+struct PreparedMqtt {
+    config: config::Mqtt,
+    intake: Intake,
+    publisher: MqttConfig,
+}
 
-fn start_intake(
-    config: &Config,
-    mqtt: &config::Mqtt,
-    journal: &Journal,
-    terms: &Terms,
-    clock: &Arc<Clock>,
-    stop: &CancellationToken,
-) -> Result<(IntakeTask, watch::Receiver<IntakeStatus>), AppError> {
+fn prepare_mqtt(config: &Config, mqtt: config::Mqtt) -> Result<PreparedMqtt, AppError> {
+    let fault = |error: &dyn Display| AppError::Config(vec![format!("mqtt: {error}")]);
     let mut wanted =
         IntakeConfig::new(mqtt.url.clone(), mqtt.client_id.clone()).with_receive_maximum(mqtt.receive_maximum);
     wanted.login = mqtt.login.as_ref().map(|login| crate::intake::Login {
@@ -335,7 +330,39 @@ fn start_intake(
     wanted.rate_limit_per_s = config.intake.rate_limit_per_s;
     wanted.rate_limit_burst = config.intake.rate_limit_burst;
     wanted.stop_deadline = STOP_DEADLINE;
-    let intake = Intake::new(wanted).map_err(|error| AppError::Config(vec![error.to_string()]))?;
+    let login = match &mqtt.login {
+        None => None,
+        Some(login) => {
+            let password = std::fs::read_to_string(&login.password_file)
+                .map_err(|error| fault(&format!("{}: cannot be read: {error}", login.password_file.display())))?;
+            Some((login.username.clone(), password.trim_end_matches(['\r', '\n']).to_owned()))
+        }
+    };
+    let tls = mqtt.url.scheme() == "mqtts";
+    let publisher = MqttConfig {
+        host: mqtt.url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned(),
+        port: mqtt.url.port().unwrap_or(if tls { 8883 } else { 1883 }),
+        transport: wanted.transport().map_err(|error| fault(&error))?,
+        client_id: format!("{}-alerts", mqtt.client_id),
+        login,
+        topic_prefix: mqtt.topic_prefix.clone(),
+        keep_alive: mqtt.keep_alive,
+        viewer_delay: config.viewer_delay,
+        delays: Delays::default(),
+    };
+    let intake = Intake::new(wanted).map_err(|error| fault(&error))?;
+    Ok(PreparedMqtt { config: mqtt, intake, publisher })
+}
+
+type IntakeTask = JoinHandle<Result<Leftovers, IntakeError>>;
+
+fn start_intake(
+    intake: Intake,
+    journal: &Journal,
+    terms: &Terms,
+    clock: &Arc<Clock>,
+    stop: &CancellationToken,
+) -> (IntakeTask, watch::Receiver<IntakeStatus>) {
     let (appender, receipts) = journal.appender(RECEIPTS);
     let (status, watched) = watch::channel(IntakeStatus::default());
     let clock = Arc::clone(clock);
@@ -348,45 +375,22 @@ fn start_intake(
         stop: stop.clone(),
         status,
     };
-    Ok((tokio::spawn(intake.run(parts)), watched))
+    (tokio::spawn(intake.run(parts)), watched)
 }
 
 fn start_sinks(
     config: &Config,
-    mqtt: &config::Mqtt,
+    publisher: &MqttConfig,
     log: &JournalLog,
     desk: &Desk,
     cursors: &Cursors,
     clock: &Arc<Clock>,
     stop: &CancellationToken,
-) -> Result<Vec<RunningSink>, AppError> {
+) -> Vec<RunningSink> {
     let (readings, alerts) = sources(log, desk);
     let clock = Arc::clone(clock);
     let now: crate::sinks::Now = Arc::new(move || clock.journal());
-    let fault = |error: String| AppError::Config(vec![error]);
-    let mut session = IntakeConfig::new(mqtt.url.clone(), format!("{}-alerts", mqtt.client_id));
-    session.ca_file.clone_from(&mqtt.ca_file);
-    let login = match &mqtt.login {
-        None => None,
-        Some(login) => {
-            let password = std::fs::read_to_string(&login.password_file)
-                .map_err(|error| fault(format!("{}: cannot be read: {error}", login.password_file.display())))?;
-            Some((login.username.clone(), password.trim_end_matches(['\r', '\n']).to_owned()))
-        }
-    };
-    let tls = mqtt.url.scheme() == "mqtts";
-    let publisher = MqttConfig {
-        host: mqtt.url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned(),
-        port: mqtt.url.port().unwrap_or(if tls { 8883 } else { 1883 }),
-        transport: session.transport().map_err(|error| fault(error.to_string()))?,
-        client_id: session.client_id.clone(),
-        login,
-        topic_prefix: mqtt.topic_prefix.clone(),
-        keep_alive: mqtt.keep_alive,
-        viewer_delay: config.viewer_delay,
-        delays: Delays::default(),
-    };
-    let mut sinks = vec![start_mqtt(&publisher, Arc::clone(&alerts), cursors, &now, stop)];
+    let mut sinks = vec![start_mqtt(publisher, Arc::clone(&alerts), cursors, &now, stop)];
     if let Some(influxdb) = &config.influxdb {
         let influx = InfluxConfig {
             url: influxdb.url.clone(),
@@ -402,5 +406,5 @@ fn start_sinks(
         };
         sinks.extend(start_influx(&influx, readings, alerts, cursors, &now, stop));
     }
-    Ok(sinks)
+    sinks
 }

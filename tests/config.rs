@@ -102,3 +102,31 @@ fn every_key_of_the_default_file_has_a_comment_above_it() {
         }
     }
 }
+
+#[test]
+fn a_level_that_is_a_typing_error_does_not_silence_the_log() {
+    assert!(with_file("[log]\nlevel = 'loud'\n").is_err());
+    assert!(with_file("[log]\nlevel = 'info,truceline::intake=debug'\n").is_ok());
+}
+
+#[test]
+fn an_address_with_a_path_and_a_folder_for_a_file_are_refused() {
+    let faults =
+        with_file("[mqtt]\nurl = 'mqtt://host/path'\nusername = 'me'\npassword_file = '/tmp'\n").expect_err("faulty");
+    let messages = messages(&faults);
+    assert!(messages.iter().any(|message| message.contains("more than a host and a port")), "{messages:?}");
+    assert!(messages.iter().any(|message| message.contains("is a folder")), "{messages:?}");
+}
+
+#[test]
+fn a_faulty_key_does_not_hide_faulty_terms_and_a_missing_key_is_missing_in_the_users_file() {
+    let faults = with_file(
+        "[agreement]\ndir = '/nowhere'\n[devices]\nfile = '/nowhere.toml'\n[influxdb]\nurl = 'http://host:8086'\n",
+    )
+    .expect_err("faulty");
+    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    assert!(told.iter().any(|fault| fault.contains("there is no such file in '/nowhere'")), "{told:?}");
+    assert!(told.iter().any(|fault| fault.contains("/nowhere.toml")), "{told:?}");
+    let token = told.iter().find(|fault| fault.contains("influxdb.token_file")).expect("told");
+    assert!(token.contains("truceline.toml"), "{token}");
+}

@@ -304,3 +304,13 @@ fn the_tree_names_no_machine() {
         .collect();
     none("no path of somebody's machine in the tree", &found);
 }
+
+#[test]
+fn the_lock_file_has_one_source_and_one_tls_stack() {
+    let lock = fs::read_to_string(root().join("Cargo.lock")).expect("Cargo.lock");
+    let sources: BTreeSet<&str> = lock.lines().filter_map(|line| line.strip_prefix("source = ")).collect();
+    assert_eq!(sources.len(), 1, "one registry, nothing from git: {sources:?}");
+    for name in ["openssl-sys", "native-tls"] {
+        assert!(!lock.contains(&format!("name = \"{name}\"")), "{name}: rustls is the one TLS stack");
+    }
+}

@@ -97,8 +97,12 @@ fn agreement(dir: Option<&Path>, reader: &Reader) -> Found<Agreement> {
     let held = reader.latest_agreement().map_err(|error| vec![error.to_string()])?;
     let Some(dir) = dir else {
         let Some(document) = held else { return Ok(None) };
-        let compiled = Bundle::from_document(&document).ok().and_then(|bundle| compile(&bundle).ok());
-        return Ok(compiled.map(|agreement| (document, agreement, false)));
+        let fault =
+            |fault: &dyn std::fmt::Display| format!("the agreement of the last run: {fault}; set agreement.dir");
+        let bundle = Bundle::from_document(&document).map_err(|error| vec![fault(&error)])?;
+        let agreement =
+            compile(&bundle).map_err(|faults| faults.iter().map(|found| fault(found)).collect::<Vec<_>>())?;
+        return Ok(Some((document, agreement, false)));
     };
     let (bundle, agreement) = load_agreement(dir)
         .map_err(|faults| faults.into_iter().map(|fault| format!("{}/{fault}", dir.display())).collect::<Vec<_>>())?;
@@ -111,7 +115,13 @@ fn registry(file: Option<&Path>, reader: &Reader) -> Found<Registry> {
     let held = reader.latest_registry().map_err(|error| vec![error.to_string()])?;
     let Some(file) = file else {
         let Some(document) = held else { return Ok(None) };
-        return Ok(parse_registry(&document.text).ok().map(|registry| (document, registry, false)));
+        let registry = parse_registry(&document.text).map_err(|faults| {
+            faults
+                .iter()
+                .map(|fault| format!("the registry of the last run: {fault}; set devices.file"))
+                .collect::<Vec<_>>()
+        })?;
+        return Ok(Some((document, registry, false)));
     };
     let (text, registry) =
         read_registry(file).map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;

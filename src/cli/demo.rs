@@ -67,10 +67,14 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
         options.speed = arguments.speed;
         options.seed = arguments.seed;
         options.wait = std::time::Duration::from_secs(1);
-        let player = tokio::spawn(repeat(scenario, options, stop.clone()));
-        let ended = app.run(stop, reload).await;
-        player.abort();
-        Ok(ended?)
+        // The devices end before the service does, so that they do not complain of its end.
+        let (ending, player) = (CancellationToken::new(), tokio::spawn(repeat(scenario, options, stop.clone())));
+        let stopped = ending.clone();
+        tokio::spawn(async move {
+            let _ = player.await;
+            stopped.cancel();
+        });
+        Ok(app.run(ending, reload).await?)
     })
 }
 

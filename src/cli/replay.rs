@@ -1,7 +1,8 @@
 //! `truceline replay`: readings in, alerts out, by the same engine and the same loop as live.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
+use std::hash::{Hash, Hasher};
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,10 +12,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use truceline_core::engine::Output;
 use truceline_core::id::Id;
-use truceline_core::log::{Body, Document, Entry, ReadingEntry};
+use truceline_core::log::{Body, Document, Entry, ReadingEntry, RejectEntry};
 use truceline_core::registry::Registry;
-use truceline_core::time::Time;
-use truceline_core::wire::{Encoding, TimeBasis, decode_one};
+use truceline_core::time::{Span, Time};
+use truceline_core::wire::{Encoding, RejectReason, decode_one, time_of};
 
 use super::{Failure, progress};
 use crate::config::load_agreement;
@@ -27,6 +28,9 @@ const READ_ENTRIES: usize = 4_000;
 const READ_BYTES: usize = 32 << 20;
 /// Longest line of input: a reading is at most 1 MiB.
 const MAX_LINE: usize = 2 << 20;
+
+/// Older readings are left out, as the service's default does.
+const HORIZON: Span = Span::from_secs(30 * 86_400);
 
 /// Arguments of `replay`.
 #[derive(Args)]
@@ -104,6 +108,9 @@ fn journal(
     registry: Option<Document>,
 ) -> Result<impl Iterator<Item = Result<Entry, Failure>>, Failure> {
     let storage = |error: crate::journal::JournalError| Failure::storage(&error.into());
+    if !file.is_file() {
+        return Err(Failure::data(format!("{}: there is no such file; name a service's journal.db", file.display())));
+    }
     let reader = Reader::open(file).map_err(storage)?;
     let newest = reader.head().map_err(storage)?;
     let bar = progress::bar(newest, "entries");
@@ -165,8 +172,32 @@ struct Lines<R> {
     offset: u64,
     line: u64,
     received_at: Option<Time>,
-    seen: HashSet<(Id, u32, u64)>,
+    /// The bytes' hash of every identity that came.
+    seen: HashMap<(Id, u32, u64), u64>,
     waiting: VecDeque<Entry>,
+    known: usize,
+}
+
+fn hash_of(text: &str) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What the journal makes of a stored identity with other bytes.
+fn conflict(station: Id, device: Id, identity: (u32, u64), text: &str) -> Body {
+    Body::Reject(RejectEntry {
+        topic: format!("truceline/v1/readings/{station}/{device}"),
+        content_type: None,
+        station: Some(station),
+        device: Some(device),
+        identity: Some(identity),
+        reason: RejectReason::ConflictingDuplicate,
+        path: None,
+        detail: "the same device, boot and seq came before with other bytes".to_owned(),
+        bytes: text.as_bytes().to_vec(),
+        size: text.len() as u64,
+    })
 }
 
 #[derive(Deserialize)]
@@ -188,8 +219,9 @@ impl<R: Read> Lines<R> {
             offset: 0,
             line: 0,
             received_at: None,
-            seen: HashSet::new(),
+            seen: HashMap::new(),
             waiting: VecDeque::new(),
+            known: 0,
         }
     }
 
@@ -200,8 +232,17 @@ impl<R: Read> Lines<R> {
         let wrapped: Wrapped<'_> = serde_json::from_str(line).map_err(|error| fault(&error))?;
         let text = wrapped.reading.map_or(line, RawValue::get);
         let reading = decode_one(Encoding::Json, text.as_bytes()).map_err(|error| fault(&error))?;
-        let arrived = wrapped.received_at.unwrap_or(reading.time);
+        // A clock that nothing disciplines moves no time but its own.
+        let own = reading.clock.source.is_disciplined().then_some(reading.time);
+        let arrived = wrapped.received_at.or(own).or(self.received_at).unwrap_or(reading.time);
         let arrived = self.received_at.map_or(arrived, |before| before.max(arrived));
+        let (time, time_basis) = match time_of(&reading, arrived, HORIZON) {
+            Ok(judged) => judged,
+            Err(refused) => {
+                eprintln!("truceline: line {number}: {refused}; left out, as the service rejects it");
+                return Ok(());
+            }
+        };
         let registered = self.registry.devices.get(&reading.device);
         let incarnation = registered.map_or(0, |device| device.incarnation);
         let station = wrapped.station.or_else(|| registered.map(|device| device.station.clone()));
@@ -210,7 +251,12 @@ impl<R: Read> Lines<R> {
                 format!("device '{}' has no station; write \"station\", or register it with --devices", reading.device);
             return Err(fault(&what));
         };
-        if !self.seen.insert((reading.device.clone(), reading.boot, reading.seq)) {
+        let identity = (reading.boot, reading.seq);
+        let hash = hash_of(text);
+        let first = *self.seen.entry((reading.device.clone(), identity.0, identity.1)).or_insert(hash);
+        let is_first = self.seen.len() > self.known;
+        self.known = self.seen.len();
+        if !is_first && first == hash {
             return Ok(());
         }
         self.received_at = Some(arrived);
@@ -219,18 +265,22 @@ impl<R: Read> Lines<R> {
             let entry = self.next_entry(arrived, body);
             self.waiting.push_back(entry);
         }
-        let reading = Body::Reading(ReadingEntry {
-            station,
-            incarnation,
-            device: reading.device,
-            boot: reading.boot,
-            seq: reading.seq,
-            time: reading.time,
-            time_basis: TimeBasis::Reported,
-            encoding: Encoding::Json,
-            bytes: text.as_bytes().to_vec(),
-        });
-        let entry = self.next_entry(arrived, reading);
+        let body = if is_first {
+            Body::Reading(ReadingEntry {
+                station,
+                incarnation,
+                device: reading.device,
+                boot: reading.boot,
+                seq: reading.seq,
+                time,
+                time_basis,
+                encoding: Encoding::Json,
+                bytes: text.as_bytes().to_vec(),
+            })
+        } else {
+            conflict(station, reading.device, identity, text)
+        };
+        let entry = self.next_entry(arrived, body);
         self.waiting.push_back(entry);
         Ok(())
     }

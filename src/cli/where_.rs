@@ -155,19 +155,21 @@ fn against(arguments: &WhereArgs) -> Result<Against, Failure> {
             return Err(Failure::usage(format!("--at {time}: no version of the primary line is in force then")));
         }
         Some(time) => time,
-        None => first_version(&agreement),
+        None => newest_version(&agreement),
     };
     Ok(Against::Agreement(Box::new(agreement), time))
 }
 
-/// A time in the first version of the primary line; says so where versions make a difference.
-fn first_version(agreement: &Agreement) -> Time {
+/// A time in the newest version of the primary line, or of a zone; says so where versions make a difference.
+fn newest_version(agreement: &Agreement) -> Time {
     let within = |validity: Validity| validity.from.or(validity.to.map(|to| to - Span::from_nanos(1)));
     let lines = agreement.lines.iter().map(|line| line.validity);
     let zones = agreement.zones.iter().map(|zone| zone.validity);
-    let Some(time) = lines.chain(zones).find_map(within) else { return Time::default() };
+    let Some(time) = lines.filter_map(within).max().or_else(|| zones.filter_map(within).max()) else {
+        return Time::default();
+    };
     eprintln!(
-        "truceline: points without a time are held against the versions in force at {time}, the first; use --at TIME for others"
+        "truceline: points without a time are held against the versions in force at {time}, the newest; use --at TIME for others"
     );
     time
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use toml::{Table, Value};
 use url::Url;
 
+use super::agreement_dir::load_agreement;
 use super::layer::{Origins, fault};
+use super::registry_file::read_registry;
 use super::{Broker, Config, ConfigFault, Http, Influxdb, Intake, Journal, Log, Login, Mqtt};
 
 const DAY_S: u64 = 86_400;
@@ -18,7 +20,10 @@ pub(super) fn config(merged: &Table, origins: &Origins, faults: Vec<ConfigFault>
     let config = check.whole();
     match config {
         Some(config) if check.faults.is_empty() => Ok(config),
-        _ => Err(check.faults),
+        _ => {
+            check.terms();
+            Err(check.faults)
+        }
     }
 }
 
@@ -62,6 +67,16 @@ impl Check<'_> {
             influxdb,
             log,
         })
+    }
+
+    /// What is wrong with agreement and registry too, so that all is told at once.
+    fn terms(&mut self) {
+        if let Some(Err(faults)) = self.path("agreement.dir").map(|dir| load_agreement(&dir)) {
+            self.faults.extend(faults.into_iter().map(|found| fault(&found.file, &found.place, &found.message)));
+        }
+        if let Some(Err(faults)) = self.path("devices.file").map(|file| read_registry(&file)) {
+            self.faults.extend(faults);
+        }
     }
 
     fn mqtt(&mut self) -> Option<Mqtt> {
@@ -174,7 +189,10 @@ impl Check<'_> {
 
     fn log(&mut self) -> Log {
         let level = self.text("log.level");
-        if level.parse::<tracing_subscriber::EnvFilter>().is_err() {
+        // A bare word that is no level would be read as the name of a module, and silence all others.
+        let words = ["error", "warn", "info", "debug", "trace", "off"];
+        let is_level = |part: &str| part.contains('=') || words.contains(&part.trim());
+        if !level.split(',').all(is_level) || level.parse::<tracing_subscriber::EnvFilter>().is_err() {
             self.add("log.level", &format!("'{level}' is no level; use error, warn, info, debug or trace"));
         }
         let format = self.text("log.format");
@@ -191,7 +209,11 @@ impl Check<'_> {
     }
 
     fn add(&mut self, key: &str, message: &str) {
-        let source = self.origins.get(key).map_or("config/default.toml", String::as_str);
+        // A key that is missing is missing where its neighbours were written.
+        let section = key.split('.').next().unwrap_or(key);
+        let neighbour = self.origins.iter().find(|(other, _)| other.split('.').next() == Some(section));
+        let source = self.origins.get(key).or(neighbour.map(|(_, source)| source));
+        let source = source.map_or("config/default.toml", String::as_str);
         self.faults.push(fault(source, key, message));
     }
 
@@ -208,8 +230,12 @@ impl Check<'_> {
     }
 
     fn readable(&mut self, key: &str, file: &std::path::Path) {
-        if let Err(error) = std::fs::File::open(file) {
-            self.add(key, &format!("'{}' cannot be opened: {error}", file.display()));
+        match std::fs::File::open(file).and_then(|open| open.metadata()) {
+            Ok(found) if found.is_dir() => {
+                self.add(key, &format!("'{}' is a folder; name the file in it", file.display()));
+            }
+            Ok(_) => {}
+            Err(error) => self.add(key, &format!("'{}' cannot be opened: {error}", file.display())),
         }
     }
 
@@ -241,6 +267,12 @@ impl Check<'_> {
         let text = self.text(key);
         match Url::parse(&text) {
             Ok(url) if schemes.contains(&url.scheme()) && url.host_str().is_some_and(|host| !host.is_empty()) => {
+                if !["", "/"].contains(&url.path()) || url.query().is_some() || url.fragment().is_some() {
+                    self.add(
+                        key,
+                        &format!("'{text}' has more than a host and a port; write it as {}://HOST:PORT", schemes[0]),
+                    );
+                }
                 if url.password().is_some() || !url.username().is_empty() {
                     self.add(key, "holds a user or password; secrets come from files, never from an address");
                 }

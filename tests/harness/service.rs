@@ -14,11 +14,17 @@ pub struct Service {
     pub data_dir: PathBuf,
     pub port: u16,
     environment: Vec<(String, String)>,
+    /// Largest file that it may write, KiB: a disk that takes no more.
+    pub file_limit_kib: Option<u32>,
 }
 
 /// The program.
 pub fn truceline() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_truceline"));
+    truceline_in(env!("CARGO_BIN_EXE_truceline"))
+}
+
+fn truceline_in(program: &str) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TRUCELINE__")) {
         command.env_remove(name);
     }
@@ -46,7 +52,7 @@ impl Service {
             ("TRUCELINE__VIEWER__DELAY_S".to_owned(), "0".to_owned()),
         ];
         environment.extend(keys.iter().map(|(key, value)| (format!("TRUCELINE__{key}"), (*value).to_owned())));
-        Self { child: None, data_dir, port, environment }
+        Self { child: None, data_dir, port, environment, file_limit_kib: None }
     }
 
     /// Adds a variable to those that the process gets.
@@ -59,7 +65,16 @@ impl Service {
         assert!(self.child.is_none(), "it runs already");
         std::fs::create_dir_all(&self.data_dir).expect("its folder");
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_path()).expect("its log");
-        let mut command = truceline();
+        let mut command = match self.file_limit_kib {
+            None => truceline(),
+            Some(limit) => {
+                let mut shell = truceline_in("sh");
+                // Units of 512 bytes; the signal is ignored, so that the write fails as on a full disk.
+                let program = env!("CARGO_BIN_EXE_truceline");
+                shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {}; exec {program} \"$@\"", 2 * limit), "sh"]);
+                shell
+            }
+        };
         command
             .arg("run")
             .envs(self.environment.iter().cloned())
@@ -149,12 +164,15 @@ impl Service {
     pub fn wait(&mut self) -> Option<i32> {
         let mut child = self.child.take().expect("it runs");
         let mut code = None;
-        wait_for("truceline to end", Duration::from_secs(60), || match child.try_wait() {
-            Ok(Some(status)) => {
-                code = status.code();
-                true
+        let log = self.log_path();
+        wait_for(&format!("truceline to end; its log is {}", log.display()), Duration::from_secs(60), || {
+            match child.try_wait() {
+                Ok(Some(status)) => {
+                    code = status.code();
+                    true
+                }
+                _ => false,
             }
-            _ => false,
         });
         code
     }

@@ -202,6 +202,9 @@ impl Book {
         if finding.late && !self.open.get(&key).is_some_and(|live| live.covers(finding.time)) {
             key.late = true;
         }
+        if !key.late {
+            self.go_live(&key, finding.time, frame);
+        }
         if self.open.get(&key).is_some_and(|open| !open.reaches(finding.time)) {
             self.end(&key, "cool_down", terms, frame);
         }
@@ -214,6 +217,22 @@ impl Book {
             self.open.insert(key.clone(), alert);
         }
         self.revise(&key, terms, frame);
+    }
+
+    /// An open late alert that live evidence goes on with is the same alert, live from here on.
+    fn go_live(&mut self, key: &AlertKey, time: Time, frame: &mut Frame) {
+        let late = AlertKey { late: true, ..key.clone() };
+        if self.open.contains_key(key) || !self.open.get(&late).is_some_and(|open| open.reaches(time)) {
+            return;
+        }
+        frame.timers.disarm(&TimerKey::CoolDown(late.clone()));
+        frame.timers.disarm(&TimerKey::Revision(late.clone()));
+        if let Some(mut open) = self.open.remove(&late) {
+            open.labels.insert("began_late".to_owned());
+            // The change is worth a revision of its own at once.
+            open.told = None;
+            self.open.insert(key.clone(), open);
+        }
     }
 
     /// Says the next revision now if there is reason to, else arms the timer that does.

@@ -6,12 +6,12 @@ use crate::geometry::Side;
 /// The sentence for reviewers.
 pub(super) fn summary(what: &str, detections: u64, certainty: Certainty, place: Option<&Place>, late: bool) -> String {
     let count = if detections > 1 { format!(" (at least {detections} detections)") } else { String::new() };
-    let percent = (certainty.probability * 100.0).round();
+    let percent = percent(certainty.probability);
     let sure = match certainty.word {
         CertaintyWord::Observed => "observed".to_owned(),
-        CertaintyWord::Likely => format!("likely, {percent} %"),
-        CertaintyWord::Possible => format!("possible, {percent} %"),
-        CertaintyWord::Unlikely => format!("unlikely, {percent} %"),
+        CertaintyWord::Likely => format!("likely, {percent}"),
+        CertaintyWord::Possible => format!("possible, {percent}"),
+        CertaintyWord::Unlikely => format!("unlikely, {percent}"),
         CertaintyWord::Unknown => "of unknown certainty".to_owned(),
     };
     let place = place.map(located).unwrap_or_default();
@@ -31,7 +31,7 @@ fn located(place: &Place) -> String {
     };
     let distance = match (place.extent, place.line_distance_m, place.line_distance_error_m) {
         (PlaceExtent::Point { .. }, Some(distance), Some(error)) => {
-            format!(", {:.2} km ± {:.2} km from the line", distance / 1_000.0, error / 1_000.0)
+            format!(", {} ± {} from the line", length(distance), length(error))
         }
         _ => String::new(),
     };
@@ -42,4 +42,24 @@ fn located(place: &Place) -> String {
         (Side::Undetermined, None) => "",
     };
     format!("{extent}{distance}{side}")
+}
+
+/// No sensor makes anything certain, nor impossible.
+fn percent(probability: f64) -> String {
+    match (probability * 100.0).round() {
+        percent if percent >= 100.0 => "over 99 %".to_owned(),
+        percent if percent < 1.0 => "under 1 %".to_owned(),
+        percent => format!("{percent} %"),
+    }
+}
+
+/// Metres below a kilometre, else kilometres with one decimal.
+fn length(metres: f64) -> String {
+    if metres < 1_000.0 { format!("{metres:.0} m") } else { format!("{:.1} km", metres / 1_000.0) }
+}
+
+/// A thing with its article.
+pub(super) fn a(thing: &str) -> String {
+    let article = if thing.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {thing}")
 }

@@ -16,8 +16,9 @@ use crate::engine::ground;
 use crate::engine::located::SURE;
 use crate::engine::sighting::Sighting;
 use crate::engine::tracks::{Sure, Track};
+use crate::engine::words;
 use crate::geometry::Side;
-use crate::time::Span;
+use crate::time::{NANOS_PER_SECOND, Span, Time};
 
 /// From which probability on a side is sure: the rule's threshold, unless that would call both sides sure.
 fn sure_from(rule: &Rule) -> f64 {
@@ -98,7 +99,9 @@ fn report<'a>(
         finding.labels.push("track_restarted".to_owned());
     }
     let who = object.class.map_or("watched device".to_owned(), |class| class.replace('_', " "));
-    finding.what = format!("Suspected crossing of the line by a {who} {words} at {crossed_at}");
+    // To the second: the time is interpolated between two sightings.
+    let second = Time::from_nanos(crossed_at.nanos() - crossed_at.nanos().rem_euclid(NANOS_PER_SECOND));
+    finding.what = format!("Suspected crossing of the line by {} {words} at {second}", words::a(&who));
     finding.details = Map::from_iter([
         ("direction".to_owned(), direction.into()),
         ("crossed_at".to_owned(), crossed_at.to_string().into()),
