@@ -64,6 +64,11 @@ impl Area {
         self.rings.iter().any(|rings| rings.contains(position))
     }
 
+    /// How many of the polygons hold `position`: one at most where they do not overlap.
+    pub(super) fn windings(&self, position: LonLat) -> u32 {
+        self.rings.iter().map(|rings| u32::from(rings.contains(position))).sum()
+    }
+
     /// Geodesic distance to the nearest boundary, metres: positive inside, negative outside.
     pub fn signed_m(&self, position: LonLat) -> f64 {
         let distance_m = self.boundary.locate(position).distance_m;

@@ -131,6 +131,16 @@ impl LineIndex {
         self.answer(position, place, foot)
     }
 
+    /// Visits the pieces within a radius, each with whether its start and its end are free ends of the line.
+    pub(super) fn pieces_near(&self, query: Vector, radius_m: f64, mut visit: impl FnMut(&Piece, bool, bool)) {
+        self.tree.visit(query, radius_m, |place| {
+            let piece = &self.pieces[place];
+            let edge = &self.edges[piece.edge as usize];
+            visit(piece, piece.t <= 0.0 && edge.before == NONE, piece.t + piece.dt >= 1.0 && edge.after == NONE);
+            radius_m
+        });
+    }
+
     /// The nearest piece and the foot on it.
     fn nearest(&self, query: Vector) -> (usize, Foot) {
         let mut settled: Option<(usize, Foot)> = None;
@@ -374,7 +384,7 @@ fn cut(edge: &Edge, number: u32, base_m: f64, length_m: &mut f64, pieces: &mut V
 }
 
 fn bounds(piece: &Piece) -> Bounds {
-    let end = [0, 1, 2].map(|axis| piece.start[axis] + piece.chord[axis]);
+    let end = piece.end();
     (
         [0, 1, 2].map(|axis| piece.start[axis].min(end[axis]) - piece.sag_m),
         [0, 1, 2].map(|axis| piece.start[axis].max(end[axis]) + piece.sag_m),

@@ -5,6 +5,7 @@
 //! true north. A line has a direction: side A is to the left of travel.
 
 mod area;
+mod boundary_integral;
 mod box_tree;
 mod crossing;
 mod geodesy;

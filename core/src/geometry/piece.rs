@@ -138,6 +138,16 @@ impl Piece {
         Foot { arc_m: arc_m(from, query), tau, t, toward: to, travel }
     }
 
+    /// The place of the true course at `tau`.
+    pub(super) fn place(&self, tau: f64) -> Vector {
+        self.trig.moved(tau * self.d_lat, tau * self.d_lon).ecef()
+    }
+
+    /// Where it ends.
+    pub(super) fn end(&self) -> Vector {
+        [0, 1, 2].map(|axis| self.start[axis] + self.chord[axis])
+    }
+
     /// Metres along the true course from the piece's start to `tau`; negative before it.
     pub(super) fn length_to(&self, tau: f64) -> f64 {
         course_m(self.trig, tau * self.d_lat, tau * self.d_lon).copysign(tau)

@@ -1,5 +1,6 @@
 //! From a 95 % radius to a probability.
 
+use super::boundary_integral::{in_area, side_a};
 use super::quadrature::{Normal, probability};
 use super::{Area, LineIndex, LonLat};
 
@@ -18,7 +19,9 @@ pub fn probability_side_a(line: &LineIndex, position: LonLat, hacc_m: f64) -> f6
     if is_certain(found.margin_m, hacc_m) {
         return certainty(sign);
     }
-    probability(&Normal::new(position, hacc_m.min(HACC_LIMIT_M)), |place| side_gap_m(line, place))
+    side_a(line, position, sign > 0.0, hacc_m).unwrap_or_else(|| {
+        probability(&Normal::new(position, hacc_m.min(HACC_LIMIT_M)), |place| side_gap_m(line, place))
+    })
 }
 
 /// P(the true position is inside `area`). Within 0.01.
@@ -32,7 +35,8 @@ pub fn probability_in_area(area: &Area, position: LonLat, hacc_m: f64) -> f64 {
     if is_certain(gap.abs(), hacc_m) {
         return certainty(gap);
     }
-    probability(&Normal::new(position, hacc_m.min(HACC_LIMIT_M)), |place| area.signed_m(place))
+    in_area(area, position, hacc_m)
+        .unwrap_or_else(|| probability(&Normal::new(position, hacc_m.min(HACC_LIMIT_M)), |place| area.signed_m(place)))
 }
 
 /// P(the true position is within `distance_m` of `line`). Within 0.01.

@@ -58,7 +58,7 @@ impl Rings {
                 lats = [lats[0].min(position.lat), lats[1].max(position.lat)];
             }
         }
-        if edges.iter().any(|edge| edge.lat[0] != edge.lat[1]) && rings.iter().any(|ring| goes_around_pole(ring)) {
+        if rings.iter().any(|ring| goes_around_pole(ring)) {
             lats = [-90.0, 90.0];
         }
         let span = (most - least).clamp(1e-9, 360.0);
