@@ -26,7 +26,7 @@ use crate::broker::{Broker, BrokerConfig};
 use crate::config::{self, Config};
 use crate::desk::Desk;
 use crate::evaluator::{Evaluator, EvaluatorConfig, Ports};
-use crate::http::{HttpConfig, RenderMetrics, Server};
+use crate::http::{HttpConfig, Listening, RenderMetrics};
 use crate::intake::{Intake, IntakeConfig, IntakeError, IntakeStatus, Leftovers};
 use crate::journal::{Journal, JournalConfig};
 use crate::sinks::{
@@ -90,6 +90,15 @@ impl App {
     /// broker or an InfluxDB that is absent is no error.
     pub async fn start(config: Config, render_metrics: RenderMetrics) -> Result<Self, AppError> {
         let mqtt = prepare_mqtt(&config, config.mqtt.clone())?;
+        // Before the sessions with the broker: a second service that cannot listen must not throw the first one out.
+        let listening = Listening::bind(HttpConfig {
+            listen: config.http.listen,
+            behind_proxy: config.http.behind_proxy,
+            host_names: config.http.host_names.clone(),
+            limits: crate::http::Limits::default(),
+        })
+        .await
+        .map_err(start_fault)?;
         let journal = Journal::open(JournalConfig {
             path: config.data_dir.join("journal.db"),
             retention: Some(Span::from_secs(config.journal.retention.as_secs().cast_signed())),
@@ -148,13 +157,7 @@ impl App {
             clock: Arc::clone(&clock),
             runtime: tokio::runtime::Handle::current(),
         };
-        let http = HttpConfig {
-            listen: config.http.listen,
-            behind_proxy: config.http.behind_proxy,
-            host_names: config.http.host_names.clone(),
-            limits: crate::http::Limits::default(),
-        };
-        let server = Server::bind(http, Arc::new(answers), render_metrics).await.map_err(start_fault)?;
+        let server = listening.server(Arc::new(answers), render_metrics);
         let address = server.address();
         let stop_server = CancellationToken::new();
         let server = tokio::spawn(server.serve(stop_server.clone()));

@@ -412,6 +412,21 @@ fn two_services_on_one_data_folder_are_told_apart() {
     assert!(second.log().contains("is in use by another truceline"), "{}", second.log());
 }
 
+#[test]
+fn a_second_service_on_a_taken_port_ends_without_throwing_the_first_out_of_its_session() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let broker = Mosquitto::start(&dir.path().join("broker"));
+    let mut first = Service::new(&dir.path().join("first"), &broker.url(), &[]);
+    first.start();
+    let port = format!("127.0.0.1:{}", first.port);
+    let mut second = Service::new(&dir.path().join("second"), &broker.url(), &[("HTTP__LISTEN", &port)]);
+    second.spawn();
+    assert_eq!(second.wait(), Some(1));
+    assert!(second.log().contains("cannot be listened on"), "{}", second.log());
+    assert_eq!(first.stop(), Some(0));
+    assert_eq!(first.log().matches("connected to the broker").count(), 1, "{}", first.log());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_stops_the_service_and_nothing_is_acknowledged_that_is_not_stored() {
     let dir = tempfile::tempdir().expect("a folder");

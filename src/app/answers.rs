@@ -109,6 +109,7 @@ impl Queries for Answers {
                     AlertState::Ended => desk::AlertState::Ended,
                 }),
                 rule: filter.rule.as_ref().map(ToString::to_string),
+                category: filter.category.map(str::to_owned),
                 severity: filter.severity,
                 from: filter.from,
                 to: filter.to,
@@ -116,8 +117,7 @@ impl Queries for Answers {
                 limit: filter.limit,
             })
             .map_err(failed)?;
-        let wanted = |alert: &Alert| filter.category.is_none_or(|category| alert.category == category);
-        Ok(Page { items: page.items.into_iter().filter(wanted).collect(), next: page.next })
+        Ok(Page { items: page.items, next: page.next })
     }
 
     fn alert(&self, id: Uuid) -> Result<Option<Alert>, QueryError> {

@@ -22,6 +22,8 @@ pub struct AlertFilter {
     pub state: Option<AlertState>,
     /// Only of this rule.
     pub rule: Option<String>,
+    /// Only of this kind of rule.
+    pub category: Option<String>,
     /// Of this severity or above.
     pub severity: Option<Severity>,
     /// Whose latest reading is at or after this.
@@ -101,6 +103,9 @@ impl Desk {
         };
         if let Some(rule) = &filter.rule {
             only("rule =", rule.clone().into());
+        }
+        if let Some(category) = &filter.category {
+            only("category =", category.clone().into());
         }
         if let Some(severity) = filter.severity {
             only("severity >=", severity_rank(severity).into());

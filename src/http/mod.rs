@@ -24,7 +24,7 @@ pub use queries::{
     AgreementNow, AlertFilter, AlertState, Page, PartStatus, Queries, QueryError, ReadingFilter, ReadingRow,
     RejectFilter, RejectRow, Stats,
 };
-pub use server::{HttpError, RenderMetrics, Server};
+pub use server::{HttpError, Listening, RenderMetrics, Server};
 
 /// Where and for whom it answers.
 #[derive(Clone, Debug)]

@@ -52,16 +52,19 @@ pub struct Server {
     limits: Limits,
 }
 
-impl Server {
+/// An address that is taken, before anything answers there.
+pub struct Listening {
+    config: HttpConfig,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listening {
     /// Listens; what arrives waits until [`Server::serve`].
     ///
     /// # Errors
     /// The address is not a loopback one and no proxy is in front, or it cannot be listened on.
-    pub async fn bind(
-        config: HttpConfig,
-        queries: Arc<dyn Queries>,
-        render_metrics: RenderMetrics,
-    ) -> Result<Self, HttpError> {
+    pub async fn bind(config: HttpConfig) -> Result<Self, HttpError> {
         let listen = config.listen;
         if !listen.ip().is_loopback() && !config.behind_proxy {
             return Err(HttpError::Exposed(listen));
@@ -69,8 +72,27 @@ impl Server {
         let fault = |source| HttpError::Listen { listen, source };
         let listener = TcpListener::bind(listen).await.map_err(fault)?;
         let address = listener.local_addr().map_err(fault)?;
-        let router = router(&config, queries, render_metrics);
-        Ok(Self { listener, address, router, limits: config.limits })
+        Ok(Self { config, listener, address })
+    }
+
+    /// The server that answers there.
+    pub fn server(self, queries: Arc<dyn Queries>, render_metrics: RenderMetrics) -> Server {
+        let router = router(&self.config, queries, render_metrics);
+        Server { listener: self.listener, address: self.address, router, limits: self.config.limits }
+    }
+}
+
+impl Server {
+    /// Listens and answers: [`Listening::bind`] and [`Listening::server`].
+    ///
+    /// # Errors
+    /// See [`Listening::bind`].
+    pub async fn bind(
+        config: HttpConfig,
+        queries: Arc<dyn Queries>,
+        render_metrics: RenderMetrics,
+    ) -> Result<Self, HttpError> {
+        Ok(Listening::bind(config).await?.server(queries, render_metrics))
     }
 
     /// Where it listens; names the port that was taken for port 0.

@@ -122,6 +122,20 @@ fn a_late_reading_joins_what_was_live_then_or_opens_a_late_alert_but_makes_none_
 }
 
 #[test]
+fn live_evidence_that_goes_on_with_a_late_alert_makes_it_live_and_opens_no_second_one() {
+    let mut scene = Scene::new(RULE, &station());
+    scene.reading("st01-ac01", 1_000.0, 1_400.0, heard("explosion", 0.8, None));
+    let first = scene.only_alert();
+    assert_eq!(first.timeliness, Timeliness::Late);
+    scene.reading("st01-ac01", 1_401.0, 1_401.5, heard("explosion", 0.8, None));
+    let alert = scene.only_alert();
+    assert_eq!((alert.id, alert.timeliness, alert.detections), (first.id, Timeliness::Live, 2));
+    assert!(alert.labels.contains(&"began_late".to_owned()));
+    scene.wait_until(3_000.0);
+    assert_eq!(scene.only_alert().ended_reason.as_deref(), Some("cool_down"));
+}
+
+#[test]
 fn a_step_of_the_wall_clock_makes_nothing_late() {
     let mut scene = Scene::new(RULE, &station());
     // The wall clock was an hour behind and is put right; devices were right all the time.
