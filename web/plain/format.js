@@ -47,6 +47,15 @@ export function position({ lat, lon }) {
 }
 
 export const category = (alert) => known(`category.${alert.category}`, alert.category);
+/** Whom or what an alert is about: its class, its zone, its device, station or track. */
+export function about({ subject, zone, details }) {
+  const [sort, rest] = subject.split(/:(.*)/s);
+  const [device, , track] = (rest ?? "").split("/");
+  const who = sort === "track" && track ? t("about.track", { track, device }) : known(`about.${sort}`, null) && t(`about.${sort}`, { name: rest ?? "" });
+  const thing = details?.class?.replaceAll("_", " ");
+  return [thing, who, zone && t("about.zone", { zone })].filter(Boolean).join(", ");
+}
+
 export const certainty = ({ certainty: { word, probability } }) =>
   t("certainty", { word: t(`certainty.${word}`), percent: percent(probability) });
 

@@ -1,6 +1,6 @@
 // The tables of alerts and devices.
 
-import { ago, category, certainty, chainage, count, dateTime, extent, later, level, percent, where } from "/assets/format.js";
+import { about, ago, category, certainty, chainage, count, dateTime, extent, later, level, percent, where } from "/assets/format.js";
 import { DEVICE_STATES, SEVERITIES, devicePath, severityPath, sign } from "/assets/shapes.js";
 import { t } from "/assets/words.js";
 
@@ -105,7 +105,7 @@ export class AlertTable {
       opened ? "opened" : null,
       cell("alert.severity", null, severity),
       cell("alert.started", "number", dateTime(alert.started)),
-      cell("alert.rule", "what", what, ...notes.map((note) => element("span", "badge", note))),
+      cell("alert.rule", "what", what, element("div", "about", about(alert)), ...notes.map((note) => element("span", "badge", note))),
       cell("alert.where", null, where(alert).join(", ")),
       cell("alert.certainty", null, certainty(alert)),
       cell("alert.state", null, state),
@@ -129,7 +129,8 @@ export class AlertTable {
     if (place?.chainage_m != null) add("detail.chainage", chainage(place.chainage_m));
     add("detail.zones", (place?.zones ?? []).map(({ id, probability }) => `${id} ${percent(probability)}`).join(", "));
     add("detail.last", dateTime(alert.last));
-    add("detail.subject", alert.subject);
+    add("detail.subject", about(alert));
+    add("detail.evidence", (alert.evidence ?? []).map((one) => `${one.device} ${one.boot}/${one.seq}`).join(", "));
     add("detail.rule", alert.rule);
     add("detail.labels", (alert.labels ?? []).join(", "));
     add("detail.id", t("detail.revision", alert));
