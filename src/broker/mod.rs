@@ -86,7 +86,7 @@ impl Broker {
         }
         let mut broker = MqttBroker::with_config(settings(listen))
             .await
-            .map_err(|error| BrokerError::Listen { listen, fault: error.to_string() })?
+            .map_err(|error| BrokerError::Listen { listen, fault: cause(&error.to_string()).to_owned() })?
             .with_auth_provider(Arc::new(TrucelineTopics));
         let address = broker.local_addr().ok_or_else(|| BrokerError::Start("it has no address".to_owned()))?;
         let shutdown = broker.shutdown_handle();
@@ -129,6 +129,14 @@ impl Drop for Broker {
     }
 }
 
+/// The library's text lists each address with its fault, and then gives advice that fits its own program only.
+fn cause(text: &str) -> &str {
+    let listed = text.lines().find_map(|line| line.trim().strip_prefix("- ")?.split_once(": "));
+    let cause = listed.map_or_else(|| text.lines().next().unwrap_or_default(), |(_, fault)| fault);
+    // What follows in brackets is a number and the same in other words.
+    cause.split_once(" (").map_or(cause, |(words, _)| words)
+}
+
 fn settings(listen: SocketAddr) -> Settings {
     Settings::new()
         .with_bind_address(listen)
@@ -146,4 +154,18 @@ fn settings(listen: SocketAddr) -> Settings {
                 .with_max_queued_messages_per_client(MAX_QUEUED_MESSAGES)
                 .with_max_queued_bytes_per_client(MAX_QUEUED_BYTES),
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_in_use_is_told_in_one_line_with_what_to_do() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listen = taken.local_addr().unwrap();
+        let told = Broker::start(BrokerConfig { listen, allow_remote: false }).await.err().unwrap().to_string();
+        assert_eq!(told.lines().count(), 1, "{told}");
+        assert!(told.contains(&listen.to_string()) && told.contains("in use; free the port"), "{told}");
+    }
 }

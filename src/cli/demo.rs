@@ -26,6 +26,9 @@ const FILES: [(&str, &str); 7] = [
     ("scenario.toml", include_str!("../../config/scenarios/demo.toml")),
 ];
 
+/// The folder of [`FILES`] in the data's folder: what the user keeps beside it is not touched.
+const FILES_DIR: &str = "demo-files";
+
 /// Arguments of `demo`.
 #[derive(Args)]
 pub(super) struct DemoArgs {
@@ -41,7 +44,8 @@ pub(super) struct DemoArgs {
     /// The same seed gives the same readings
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Keep the data here; without it a folder for this run is made, and removed at the end
+    /// Keep the data here, and below demo-files/ the agreement, devices and scenario, which each demo writes anew;
+    /// without it a folder for this run is made, and removed at the end
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }
@@ -53,7 +57,8 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
     }
     let folder = Folder::make(arguments.data_dir.as_deref())?;
     let config = configuration(arguments, folder.path())?;
-    let scenario = Scenario::load(&folder.path().join("scenario.toml")).map_err(|faults| Failure::config(faults.0))?;
+    let scenario = Scenario::load(&folder.path().join(FILES_DIR).join("scenario.toml"))
+        .map_err(|faults| Failure::config(faults.0))?;
     telemetry::log(&config.log);
     runtime()?.block_on(async {
         let (stop, reload) = signals()?;
@@ -92,13 +97,14 @@ async fn repeat(scenario: Scenario, mut options: PlayOptions, stop: Cancellation
 fn configuration(arguments: &DemoArgs, folder: &Path) -> Result<config::Config, Failure> {
     let set = |key: &str, value: String| (format!("TRUCELINE__{key}"), value);
     let within = |name: &str| folder.join(name).display().to_string();
+    let files = |name: &str| within(&format!("{FILES_DIR}/{name}"));
     let environment = [
         set("DATA_DIR", within("data")),
         set("BROKER__ENABLED", "true".to_owned()),
         set("BROKER__LISTEN", free(arguments.broker)?.to_string()),
         set("HTTP__LISTEN", free(arguments.listen)?.to_string()),
-        set("AGREEMENT__DIR", within("agreement")),
-        set("DEVICES__FILE", within("devices.toml")),
+        set("AGREEMENT__DIR", files("agreement")),
+        set("DEVICES__FILE", files("devices.toml")),
         set("LOG__LEVEL", "warn".to_owned()),
     ];
     config::load(None, environment).map_err(Failure::config)
@@ -111,6 +117,15 @@ fn free(address: SocketAddr) -> Result<SocketAddr, Failure> {
     }
     let fault = |error| Failure::from(anyhow::anyhow!("{address}: cannot listen there: {error}"));
     TcpListener::bind(SocketAddr::new(address.ip(), 0)).and_then(|listener| listener.local_addr()).map_err(fault)
+}
+
+/// The file as the demo uses it: its agreement is one of an exercise, so that page and alerts do not look real.
+fn for_exercise(name: &str, text: &str) -> String {
+    if name == "agreement/agreement.toml" {
+        text.replace("\nstatus = \"actual\"\n", "\nstatus = \"exercise\"\n")
+    } else {
+        text.to_owned()
+    }
 }
 
 /// The demo's folder; removed at the end if it was made for this run.
@@ -127,9 +142,11 @@ impl Folder {
         };
         let folder = Self { path, passing };
         for (name, text) in FILES {
-            let file = folder.path.join(name);
-            let written =
-                file.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&file, text));
+            let file = folder.path.join(FILES_DIR).join(name);
+            let written = file
+                .parent()
+                .map_or(Ok(()), std::fs::create_dir_all)
+                .and_then(|()| std::fs::write(&file, for_exercise(name, text)));
             written.map_err(|error| Failure::storage(&anyhow::anyhow!("{}: {error}", file.display())))?;
         }
         Ok(folder)
@@ -142,8 +159,44 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if self.passing {
-            let _ = std::fs::remove_dir_all(&self.path);
+        if !self.passing {
+            return;
         }
+        match std::fs::remove_dir_all(&self.path) {
+            Ok(()) => eprintln!("truceline: the demo's folder {} is removed", self.path.display()),
+            Err(error) => eprintln!("truceline: the demo's folder {} is left: {error}", self.path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use truceline_core::agreement::Status;
+
+    #[test]
+    fn the_demo_is_an_exercise_and_leaves_the_users_files_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = [dir.path().join("devices.toml"), dir.path().join("agreement/agreement.toml")];
+        for file in &own {
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, "mine").unwrap();
+        }
+        drop(Folder::make(Some(dir.path())).unwrap());
+        for file in &own {
+            assert_eq!(std::fs::read_to_string(file).unwrap(), "mine");
+        }
+        let (_, agreement) = config::load_agreement(&dir.path().join("demo-files/agreement")).unwrap();
+        assert_eq!(agreement.status, Status::Exercise);
+        assert_eq!(agreement.id.as_str(), "example");
+    }
+
+    #[test]
+    fn a_passing_folder_goes_with_the_demo() {
+        let folder = Folder::make(None).unwrap();
+        let path = folder.path().to_owned();
+        assert!(path.join("demo-files/scenario.toml").is_file());
+        drop(folder);
+        assert!(!path.exists());
     }
 }
