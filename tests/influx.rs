@@ -36,6 +36,53 @@ fn reading(seq: u64) -> String {
     .to_string()
 }
 
+/// Status and body of /readyz once both sinks to InfluxDB say what is wanted.
+fn wait_for_sinks(service: &Service, what: &str, word: &str) {
+    wait_for(what, LIMIT, || {
+        service.get("/readyz").is_some_and(|(status, body)| {
+            status == 503
+                && body.contains("influxdb_readings")
+                && body.contains("influxdb_alerts")
+                && body.contains(word)
+        })
+    });
+}
+
+#[test]
+fn without_a_reading_an_influxdb_that_is_absent_or_refuses_is_told_until_it_takes_writes() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let broker = Mosquitto::start(&dir.path().join("broker"));
+    let mut influxd = Influxd::start(&dir.path().join("influxd"));
+    influxd.stop();
+    let token = dir.path().join("token");
+    std::fs::write(&token, "wrong\n").expect("written");
+    let url = influxd.url();
+    let keys = [
+        ("INFLUXDB__URL", url.as_str()),
+        ("INFLUXDB__ORG", ORG),
+        ("INFLUXDB__BUCKET", BUCKET),
+        ("INFLUXDB__TOKEN_FILE", token.to_str().expect("UTF-8")),
+    ];
+    let mut service = Service::new(dir.path(), &broker.url(), &keys);
+    service.spawn();
+    wait_for_sinks(&service, "the absence to be told", "does not answer");
+    influxd.start_again();
+    wait_for_sinks(&service, "the token to be told", "refuses the token");
+    std::fs::write(&token, format!("{TOKEN}\n")).expect("written");
+    service.wait_ready();
+    let log = service.log();
+    let told = |why: &str| log.lines().filter(|line| line.contains("influxdb_readings") && line.contains(why)).count();
+    assert_eq!((told("does not answer"), told("refuses the token")), (1, 1), "each once in the log:\n{log}");
+    assert_eq!(count(&influxd, "reading", "seq"), 0, "to ask changes nothing");
+    assert_eq!(service.stop(), Some(0), "{}", service.log());
+
+    let elsewhere = [&keys[..2], &[("INFLUXDB__BUCKET", "nowhere")], &keys[3..]].concat();
+    let mut service = Service::new(&dir.path().join("second"), &broker.url(), &elsewhere);
+    service.spawn();
+    wait_for_sinks(&service, "the missing bucket to be told", "no bucket 'nowhere'");
+    assert_eq!(service.stop(), Some(0), "{}", service.log());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_stored_arrives_in_influxdb_once_also_when_it_was_down() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -187,7 +187,7 @@ impl Queries for Answers {
         for (name, status) in &self.sinks {
             parts.push(match &status.borrow().state {
                 SinkState::CaughtUp | SinkState::CatchingUp => part(name, true, None),
-                SinkState::Starting => part(name, false, Some("nothing delivered yet".to_owned())),
+                SinkState::Starting => part(name, false, Some("not reached yet".to_owned())),
                 SinkState::Unreachable(why) | SinkState::Refused(why) => part(name, false, Some(why.clone())),
                 SinkState::Stopped => part(name, false, Some("stopped".to_owned())),
             });

@@ -20,7 +20,7 @@ pub struct SinkStatus {
 /// What a sink does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SinkState {
-    /// Nothing delivered yet.
+    /// The other side was not reached yet.
     #[default]
     Starting,
     /// All that may leave has left.

@@ -27,6 +27,9 @@ struct World {
     arrived: Arc<Mutex<Vec<u64>>>,
     answers: Arc<Mutex<VecDeque<Answer>>>,
     attempts: Arc<Mutex<usize>>,
+    /// What a probe finds wrong.
+    trouble: Arc<Mutex<Option<Setback>>>,
+    probes: watch::Sender<u64>,
 }
 
 #[derive(Clone, Copy)]
@@ -78,6 +81,11 @@ impl Delivery<Row> for OtherSide {
         }
         Ok(delivered)
     }
+
+    async fn probe(&mut self) -> Result<(), Setback> {
+        self.0.probes.send_modify(|probes| *probes += 1);
+        self.0.trouble.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
 }
 
 impl World {
@@ -90,6 +98,8 @@ impl World {
             arrived: Arc::default(),
             answers: Arc::default(),
             attempts: Arc::default(),
+            trouble: Arc::default(),
+            probes: watch::Sender::new(0),
         }
     }
 
@@ -125,7 +135,14 @@ fn place(generation: Generation) -> Place {
 fn pace() -> Pace {
     let delays =
         Delays { first: Duration::from_millis(1), max: Duration::from_millis(4), refused: Duration::from_millis(5) };
-    Pace { batch: 3, hold: Span::default(), linger: Duration::ZERO, max_lag: None, delays }
+    Pace {
+        batch: 3,
+        hold: Span::default(),
+        linger: Duration::ZERO,
+        max_lag: None,
+        probe_every: Duration::from_secs(600),
+        delays,
+    }
 }
 
 fn cursors() -> (tempfile::TempDir, Cursors) {
@@ -195,6 +212,70 @@ async fn a_refusal_is_told_as_such_until_something_is_delivered() {
     assert_eq!(sink.status.borrow().lag_entries, 1);
     reach(&sink, 1).await;
     assert_eq!(*world.attempts.lock().unwrap(), 11);
+}
+
+async fn tell_of(sink: &RunningSink, state: SinkState) {
+    let mut status = sink.status.clone();
+    let told = status.wait_for(|status| status.state == state);
+    tokio::time::timeout(Duration::from_secs(60), told).await.expect("in time").unwrap();
+}
+
+#[tokio::test]
+async fn with_nothing_to_deliver_the_other_side_is_found_absent_refusing_and_there() {
+    let (_folder, cursors) = cursors();
+    let world = World::new();
+    *world.trouble.lock().unwrap() = Some(Setback::Unreachable("absent".to_owned()));
+    let pace = Pace { probe_every: Duration::from_millis(1), ..pace() };
+    let (sink, _stop) = world.start(&cursors, pace, Generation::default());
+    let mut seen = sink.status.clone();
+    assert_eq!(seen.borrow_and_update().state, SinkState::Starting);
+    seen.changed().await.unwrap();
+    assert_eq!(seen.borrow().state, SinkState::Unreachable("absent".to_owned()), "never caught up before");
+    *world.trouble.lock().unwrap() = Some(Setback::Refused("who?".to_owned()));
+    tell_of(&sink, SinkState::Refused("who?".to_owned())).await;
+    *world.trouble.lock().unwrap() = None;
+    tell_of(&sink, SinkState::CaughtUp).await;
+    *world.trouble.lock().unwrap() = Some(Setback::Unreachable("gone".to_owned()));
+    tell_of(&sink, SinkState::Unreachable("gone".to_owned())).await;
+    *world.trouble.lock().unwrap() = None;
+    world.append(1..=2, 0);
+    reach(&sink, 2).await;
+    assert_eq!(*world.arrived.lock().unwrap(), [1, 2]);
+}
+
+#[tokio::test]
+async fn while_rows_wait_out_their_delay_the_other_side_is_probed_too() {
+    let (_folder, cursors) = cursors();
+    let world = World::new();
+    world.append(1..=1, 1_000);
+    let pace = Pace { hold: Span::from_secs(100), probe_every: Duration::from_millis(1), ..pace() };
+    let (sink, _stop) = world.start(&cursors, pace, Generation::default());
+    tell_of(&sink, SinkState::CaughtUp).await;
+    *world.trouble.lock().unwrap() = Some(Setback::Unreachable("gone".to_owned()));
+    tell_of(&sink, SinkState::Unreachable("gone".to_owned())).await;
+    *world.trouble.lock().unwrap() = None;
+    tell_of(&sink, SinkState::CaughtUp).await;
+    assert_eq!(*world.arrived.lock().unwrap(), [0_u64; 0]);
+}
+
+#[tokio::test]
+async fn a_probe_that_succeeds_does_not_hide_that_deliveries_fail() {
+    let (_folder, cursors) = cursors();
+    let world = World::new();
+    world.answers.lock().unwrap().extend(std::iter::repeat_n(Answer::Refused, 20));
+    let pace = Pace { probe_every: Duration::from_millis(1), ..pace() };
+    let (sink, _stop) = world.start(&cursors, pace, Generation::default());
+    tell_of(&sink, SinkState::CaughtUp).await;
+    world.append(1..=1, 0);
+    tell_of(&sink, SinkState::Refused("no".to_owned())).await;
+    let probed = *world.probes.borrow();
+    let mut states = sink.status.clone();
+    while world.answers.lock().unwrap().len() > 1 {
+        assert!(matches!(states.borrow_and_update().state, SinkState::Refused(_)));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(*world.probes.borrow(), probed, "the delivery is the probe");
+    reach(&sink, 1).await;
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use truceline_core::time::{Span, Time};
 
@@ -14,11 +15,16 @@ use super::{Now, RunningSink, SinkState, SinkStatus};
 
 /// Longest sleep without a look at the journal's clock, which may run faster than ours.
 const MAX_SLEEP: Duration = Duration::from_millis(500);
+/// Between two looks whether the other side is still there, while nothing is delivered.
+pub(super) const PROBE_EVERY: Duration = Duration::from_secs(30);
 
 /// How rows get to the other side.
 pub(super) trait Delivery<Row>: Send + 'static {
     /// Returns once every row is confirmed by the other side or given up.
     fn deliver(&mut self, rows: Arc<Vec<Row>>) -> impl Future<Output = Result<Delivered, Setback>> + Send;
+
+    /// Finds out, changing nothing, whether the other side is there and lets us in.
+    fn probe(&mut self) -> impl Future<Output = Result<(), Setback>> + Send;
 }
 
 /// What became of the rows.
@@ -50,6 +56,8 @@ pub(super) struct Pace {
     pub(super) linger: Duration,
     /// Rows further behind the head than this are skipped and recorded as a gap.
     pub(super) max_lag: Option<u64>,
+    /// Time without a delivery after which the other side is probed.
+    pub(super) probe_every: Duration,
     pub(super) delays: Delays,
 }
 
@@ -69,7 +77,7 @@ pub(super) fn start<F: Feed, D: Delivery<F::Row>>(worker: Worker<F, D>) -> Runni
     let name = worker.place.sink;
     let task = tokio::spawn(async move {
         let stop = worker.stop.clone();
-        let mut running = Running { worker, status, backoff: Backoff::default() };
+        let mut running = Running { worker, status, backoff: Backoff::default(), contact: None, owes: false };
         // What is under way when the stop comes is sent again after the next start.
         tokio::select! {
             () = running.work() => {}
@@ -84,6 +92,10 @@ struct Running<F: Feed, D> {
     worker: Worker<F, D>,
     status: watch::Sender<SinkStatus>,
     backoff: Backoff,
+    /// When the other side last confirmed something; `None` before the first time and after a probe that failed.
+    contact: Option<Instant>,
+    /// The last delivery failed: the next one tells more than a probe, which may succeed where it does not.
+    owes: bool,
 }
 
 impl<F: Feed, D: Delivery<F::Row>> Running<F, D> {
@@ -102,14 +114,20 @@ impl<F: Feed, D: Delivery<F::Row>> Running<F, D> {
                 status.position = position;
                 status.lag_entries = end.saturating_sub(position);
             });
+            if let Err(setback) = self.keep_contact().await {
+                self.fail(&setback).await;
+                continue;
+            }
             if end <= position {
                 self.tell(|status| {
                     status.state = SinkState::CaughtUp;
                     status.lag_seconds = 0.0;
                 });
-                if head.changed().await.is_err() {
+                match tokio::time::timeout(self.worker.pace.probe_every, head.changed()).await {
+                    // Something was written, or it is time for the next probe.
+                    Ok(Ok(())) | Err(_) => {}
                     // The log's owner is gone: nothing more will come.
-                    return std::future::pending().await;
+                    Ok(Err(_)) => return std::future::pending().await,
                 }
                 continue;
             }
@@ -125,6 +143,22 @@ impl<F: Feed, D: Delivery<F::Row>> Running<F, D> {
                 Err(setback) => self.fail(&setback).await,
             }
         }
+    }
+
+    /// Probes the other side unless it confirmed something lately.
+    async fn keep_contact(&mut self) -> Result<(), Setback> {
+        if self.owes || self.contact.is_some_and(|at| at.elapsed() < self.worker.pace.probe_every) {
+            return Ok(());
+        }
+        let was_there = self.contact.take().is_some();
+        self.worker.delivery.probe().await?;
+        self.contact = Some(Instant::now());
+        if !was_there {
+            tracing::info!(sink = self.worker.place.sink, "reached");
+            self.backoff.reset();
+            self.tell(|status| status.state = SinkState::CatchingUp);
+        }
+        Ok(())
     }
 
     /// One batch; the position after it.
@@ -149,14 +183,19 @@ impl<F: Feed, D: Delivery<F::Row>> Running<F, D> {
         let unbroken = rows.iter().zip(first_position..).take_while(|(row, at)| F::position(row) == *at).count();
         rows.truncate(unbroken);
         let gap = (first_position > position + 1).then(|| Gap { first: position + 1, last: first_position - 1 });
-        self.wait_until_due(written_at).await;
+        self.wait_until_due(written_at).await?;
         let due = (self.worker.now)() - self.worker.pace.hold;
         let read = rows.len();
         rows.truncate(rows.partition_point(|row| F::written_at(row) <= due).max(1));
         let last = rows.last().map_or(position, F::position);
         let more_is_due = rows.len() == read && last < end;
         let count = rows.len() as u64;
-        let delivered = self.worker.delivery.deliver(Arc::new(rows)).await?;
+        let delivered = self.worker.delivery.deliver(Arc::new(rows)).await;
+        self.owes = delivered.is_err();
+        let delivered = delivered?;
+        if delivered.sent > 0 {
+            self.contact = Some(Instant::now());
+        }
         let sink = self.worker.place.sink;
         metrics::counter!("truceline_sink_sent_total", "sink" => sink).increment(delivered.sent);
         tracing::debug!(sink, rows = count, sent = delivered.sent, through = last, "delivered");
@@ -168,8 +207,9 @@ impl<F: Feed, D: Delivery<F::Row>> Running<F, D> {
     }
 
     /// Returns once a row written at `written_at` may leave.
-    async fn wait_until_due(&mut self, written_at: Time) {
+    async fn wait_until_due(&mut self, written_at: Time) -> Result<(), Setback> {
         loop {
+            self.keep_contact().await?;
             let left = (written_at + self.worker.pace.hold).since((self.worker.now)());
             self.tell(|status| {
                 let late = left.secs_f64() < 0.0;
@@ -181,7 +221,7 @@ impl<F: Feed, D: Delivery<F::Row>> Running<F, D> {
             });
             match u64::try_from(left.nanos()) {
                 Ok(nanos) if nanos > 0 => tokio::time::sleep(Duration::from_nanos(nanos).min(MAX_SLEEP)).await,
-                _ => return,
+                _ => return Ok(()),
             }
         }
     }
@@ -214,7 +254,7 @@ impl<F: Feed, D: Delivery<F::Row>> Running<F, D> {
         Ok(())
     }
 
-    /// Tells the setback, once in the log for each new one, and waits.
+    /// Tells the setback, once in the log for each new sort of it, and waits.
     async fn fail(&mut self, setback: &Setback) {
         let sink = self.worker.place.sink;
         metrics::counter!("truceline_sink_errors_total", "sink" => sink).increment(1);
@@ -222,12 +262,13 @@ impl<F: Feed, D: Delivery<F::Row>> Running<F, D> {
             Setback::Unreachable(why) => (SinkState::Unreachable(why), false),
             Setback::Refused(why) => (SinkState::Refused(why), true),
         };
-        let first = self.backoff.is_fresh();
+        let sort = std::mem::discriminant::<SinkState>;
+        let is_new = self.backoff.is_fresh() || sort(&self.status.borrow().state) != sort(&state);
         let wait = self.backoff.next(&self.worker.pace.delays, refused);
-        if first {
-            tracing::warn!(sink, ?setback, "not delivered; tried again until it is");
+        if is_new {
+            tracing::warn!(sink, ?setback, "cannot deliver; tried again until it can");
         } else {
-            tracing::debug!(sink, ?setback, ?wait, "not delivered");
+            tracing::debug!(sink, ?setback, ?wait, "still cannot deliver");
         }
         self.tell(|status| status.state = state);
         tokio::time::sleep(wait).await;

@@ -129,6 +129,17 @@ async fn each_change_arrives_though_broker_and_service_stop_in_between() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn with_no_alert_to_send_an_absent_broker_is_told_and_then_reached() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut broker = Mosquitto::start(&folder.path().join("mosquitto"));
+    broker.stop();
+    let (sink, _stop) = start(folder.path(), broker.port, &Log::new());
+    reach(&sink, "the trouble to be told", |status| matches!(status.state, SinkState::Unreachable(_))).await;
+    broker.start_again();
+    reach(&sink, "the connection", |status| status.state == SinkState::CaughtUp).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_is_absent_at_the_start_is_awaited() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut broker = Mosquitto::start(&folder.path().join("mosquitto"));

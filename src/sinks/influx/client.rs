@@ -66,6 +66,15 @@ impl Writer {
         Err(refusal)
     }
 
+    /// Writes nothing, which proves address, token, organization and bucket all the same.
+    pub(super) async fn probe(&mut self) -> Result<(), Setback> {
+        match self.write(&[]).await {
+            // Who finds fault with an empty body has let us in.
+            Ok(()) | Err(Refusal::Lines(_)) => Ok(()),
+            Err(Refusal::Setback(setback)) => Err(setback),
+        }
+    }
+
     async fn connect(&self) -> Result<Client, Refusal> {
         let refused = |why| Refusal::Setback(Setback::Refused(why));
         let path = &self.target.token_file;

@@ -72,6 +72,7 @@ pub fn start_influx(
         hold,
         linger: Duration::from_millis(250),
         max_lag: config.max_lag,
+        probe_every: worker::PROBE_EVERY,
         delays: config.delays,
     };
     let target = Target {
@@ -143,6 +144,10 @@ impl Delivery<Entry> for Points {
         let (points, dead) = encoded.await.map_err(|fault| Setback::Unreachable(fault.to_string()))?;
         self.send(points, dead).await
     }
+
+    async fn probe(&mut self) -> Result<(), Setback> {
+        self.writer.probe().await
+    }
 }
 
 impl Delivery<AlertRow> for Points {
@@ -150,6 +155,10 @@ impl Delivery<AlertRow> for Points {
         let point = |row| alert::line_of(row, self.form).map(|line| Point { position: row.seq, line });
         let points = rows.iter().filter_map(point).collect();
         self.send(points, Vec::new()).await
+    }
+
+    async fn probe(&mut self) -> Result<(), Setback> {
+        self.writer.probe().await
     }
 }
 

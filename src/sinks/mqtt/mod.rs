@@ -60,6 +60,7 @@ pub fn start_mqtt(
             hold: Span::from_nanos(i64::try_from(config.viewer_delay.as_nanos()).unwrap_or(i64::MAX)),
             linger: Duration::from_millis(20),
             max_lag: None,
+            probe_every: worker::PROBE_EVERY,
             delays: config.delays,
         },
         feed: Arc::new(Alerts(alerts)),
@@ -92,12 +93,25 @@ impl Delivery<AlertRow> for Publisher {
         }
         delivered.sent = messages.len() as u64;
         // A session that failed is never used again: the next delivery begins with a new one.
-        let mut session = match self.session.take() {
-            Some(session) if session.is_alive() => session,
-            _ => Session::connect(&self.config, IN_FLIGHT).await?,
-        };
+        let mut session = self.session().await?;
         session.publish(messages).await?;
         self.session = Some(session);
         Ok(delivered)
+    }
+
+    /// Connects; whether alerts may be published shows only when one is.
+    async fn probe(&mut self) -> Result<(), Setback> {
+        self.session = Some(self.session().await?);
+        Ok(())
+    }
+}
+
+impl Publisher {
+    /// Takes the session, or a new one where it has ended.
+    async fn session(&mut self) -> Result<Session, Setback> {
+        match self.session.take() {
+            Some(session) if session.is_alive() => Ok(session),
+            _ => Session::connect(&self.config, IN_FLIGHT).await,
+        }
     }
 }
