@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use truceline_core::agreement::{Bundle, compile};
+use truceline_core::engine::{ASSUMED_RANGE_M, ASSUMED_RANGES_M};
 use truceline_core::registry::parse_registry;
 
 const AGREEMENT: &str = include_str!("../../docs/agreement.md");
@@ -128,4 +129,21 @@ fn every_key_of_a_registry_is_on_its_page() {
         })
         .collect();
     assert!(missing.is_empty(), "docs/devices.md does not tell {missing:?}");
+}
+
+#[test]
+fn the_ranges_that_are_assumed_are_on_the_registrys_page() {
+    let rows: Vec<(&str, &str)> = DEVICES
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | "))
+        .filter(|(_, range)| range.parse::<f64>().is_ok())
+        .collect();
+    let told = |class: &str| {
+        let row = rows.iter().find(|(classes, _)| classes.split(", ").any(|one| one == class));
+        row.and_then(|(_, range)| range.parse::<f64>().ok())
+    };
+    for (class, range_m) in ASSUMED_RANGES_M {
+        assert_eq!(told(class), Some(range_m), "{class}");
+    }
+    assert_eq!(told("all others"), Some(ASSUMED_RANGE_M));
 }

@@ -206,9 +206,20 @@ fn summary(alert: &Alert, place: Option<&ViewerPlace>) -> String {
         "crossing" => "Suspected crossing of the line",
         "exclusion_zone" => "Suspected object in a zone that must stay free",
         "withdrawal" => "Suspected weapon closer to the line than agreed",
-        "tamper" => "A device seems to have been interfered with",
-        "silence" if alert.subject.starts_with("station:") => "A station is not heard",
-        "silence" => "A device is not heard",
+        "tamper" => match alert.details.get("cause").and_then(serde_json::Value::as_str) {
+            Some("moved") => "A device reports a position away from where it was surveyed",
+            Some("opened") => "A device reports that its enclosure is open",
+            Some("struck") => "A device reports a shock",
+            Some("imitated") => "Two different readings of a device bear the same number",
+            Some("bad_signature") => "A reading in a device's name has a bad signature",
+            _ => "A device is not as it was registered",
+        },
+        "silence" => match (alert.subject.starts_with("station:"), alert.ended.is_some()) {
+            (true, false) => "A station is not heard",
+            (true, true) => "A station was not heard",
+            (false, false) => "A device is not heard",
+            (false, true) => "A device was not heard",
+        },
         _ => "A rule seems to be broken",
     };
     let direction = match alert.details.get("direction").and_then(serde_json::Value::as_str) {
@@ -217,11 +228,14 @@ fn summary(alert: &Alert, place: Option<&ViewerPlace>) -> String {
         _ => "",
     };
     let zone = alert.zone.as_ref().map(|zone| format!(", zone {zone}")).unwrap_or_default();
-    let side = match place.map(|place| place.located_side) {
-        Some(Side::A) => ", located on side A",
-        Some(Side::B) => ", located on side B",
-        Some(Side::Undetermined) => ", side undetermined",
-        None => "",
+    let point = alert.place.as_ref().is_some_and(|place| matches!(place.extent, PlaceExtent::Point { .. }));
+    let side = match (place.map(|place| place.located_side), point) {
+        (Some(Side::A), true) => ", located on side A",
+        (Some(Side::A), false) => ", probably on side A",
+        (Some(Side::B), true) => ", located on side B",
+        (Some(Side::B), false) => ", probably on side B",
+        (Some(Side::Undetermined), _) => ", side undetermined",
+        (None, _) => "",
     };
     let sure = match alert.certainty.word {
         CertaintyWord::Observed => "observed",

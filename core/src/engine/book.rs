@@ -7,15 +7,16 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::finding::{Finding, Follow};
+use super::finding::{Finding, Follow, PlaceBy};
 use super::frame::Frame;
 use super::limits::{MAX_BEST_EVIDENCE, MAX_LABELS, MAX_OPEN_ALERTS, REVISION_INTERVAL};
-use super::located::Located;
+use super::located::{Located, area_m2};
+use super::rounding;
 use super::terms::Terms;
 use super::timers::TimerKey;
 use super::words;
 use crate::agreement::{Rule, Severity, Status};
-use crate::alert::{AgreementRef, Alert, Certainty, CertaintyWord, Evidence, PlaceExtent, Timeliness};
+use crate::alert::{AgreementRef, Alert, Certainty, CertaintyWord, Evidence, Place, PlaceExtent, Timeliness};
 use crate::id::Id;
 use crate::time::{Span, Time};
 
@@ -25,11 +26,16 @@ pub(super) struct AlertKey {
     pub(super) rule: Id,
     pub(super) subject: String,
     pub(super) zone: Option<Id>,
-    /// What else tells alerts of one subject apart, such as the direction of a crossing.
+    /// What else tells alerts of one subject apart: a crossing's direction, fire's class, tampering's cause.
     pub(super) facet: String,
     /// Of late readings only: they never become part of what is live.
     pub(super) late: bool,
 }
+
+/// A finding is about as probable as the best one from this part of its probability on.
+const ABOUT_AS_PROBABLE: f64 = 0.7;
+/// What a person took it for is a label of one detection, so it is counted.
+const ASSESSED: &str = "assessed:";
 
 /// The open alerts.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -63,6 +69,10 @@ struct OpenAlert {
     told: Option<(Severity, CertaintyWord)>,
     extent: Option<PlaceExtent>,
     extent_time: Time,
+    place_by: PlaceBy,
+    follow: Follow,
+    /// Probability of the finding that the place and the words are of.
+    shown: f64,
     line: Option<Id>,
     detections: u64,
     first: Option<Evidence>,
@@ -72,19 +82,23 @@ struct OpenAlert {
     agreement: AgreementRef,
     status: Status,
     labels: BTreeSet<String>,
+    /// Detections by what a person took them for.
+    assessed: BTreeMap<String, u64>,
     what: String,
+    past: Option<String>,
     details: Map<String, Value>,
 }
 
 impl OpenAlert {
     fn certainty(&self) -> Certainty {
-        let word = match self.probability {
+        let probability = rounding::probability(self.probability);
+        let word = match probability {
             _ if self.observed => CertaintyWord::Observed,
             p if p > 0.5 => CertaintyWord::Likely,
             p if p > 0.05 => CertaintyWord::Possible,
             _ => CertaintyWord::Unlikely,
         };
-        Certainty { probability: self.probability, word }
+        Certainty { probability, word }
     }
 
     /// Whether something at `time` still belongs to this alert and not to one after it.
@@ -97,14 +111,39 @@ impl OpenAlert {
         self.reaches(time) && self.cool_down.is_none_or(|cool_down| time >= self.started - cool_down)
     }
 
+    /// Whether the place and the words are to be those of this finding.
+    ///
+    /// Of those that are about as probable as the best one it is the one that knows the place best: a vague
+    /// report never takes a better place away.
+    fn shows(&self, finding: &Finding<'_>) -> bool {
+        if self.what.is_empty() || finding.follow == Follow::Latest {
+            return true;
+        }
+        let best = self.probability.max(finding.probability);
+        let about = |probability: f64| probability >= ABOUT_AS_PROBABLE * best;
+        match (self.extent, finding.extent) {
+            (Some(_), None) => false,
+            (None, Some(_)) => about(finding.probability),
+            _ if !about(self.shown) => true,
+            _ if !about(finding.probability) => false,
+            (None, None) => finding.probability > self.shown,
+            (Some(before), Some(now)) => {
+                let (before, now) = (area_m2(before), area_m2(now));
+                now < before || (now <= before && finding.probability > self.shown)
+            }
+        }
+    }
+
     fn take(&mut self, finding: Finding<'_>, terms: &Terms, frame: &mut Frame) {
-        let best = finding.probability > self.probability || self.detections == 0;
-        if best || finding.follow == Follow::Latest {
+        if self.shows(&finding) {
             if finding.extent.is_some() {
                 self.extent = finding.extent;
                 self.extent_time = finding.time;
+                self.place_by = finding.place_by;
             }
+            self.shown = finding.probability;
             self.what = finding.what;
+            self.past = finding.past;
             self.details = finding.details;
         }
         self.probability = self.probability.max(finding.probability);
@@ -120,6 +159,9 @@ impl OpenAlert {
             self.agreement = agreement_ref(terms);
         }
         for label in finding.labels {
+            if let Some(assessed) = label.strip_prefix(ASSESSED) {
+                *self.assessed.entry(assessed.to_owned()).or_default() += 1;
+            }
             if self.labels.len() < MAX_LABELS || self.labels.contains(&label) {
                 self.labels.insert(label);
             } else {
@@ -151,8 +193,32 @@ impl OpenAlert {
         by_place.into_values().cloned().collect()
     }
 
-    fn alert(&self, key: &AlertKey, ended: Option<&str>, terms: &Terms, now: Time) -> Alert {
+    /// What a rule adds, with what the book knows of it.
+    fn details(&self) -> Map<String, Value> {
+        let mut details = rounding::details(&self.details);
+        if !self.assessed.is_empty() {
+            details.insert("assessed".to_owned(), self.assessed.iter().map(|(word, n)| (word.clone(), *n)).collect());
+        }
+        if self.extent.is_some() && self.place_by.is_assumed_range() {
+            details.insert("range".to_owned(), "assumed".into());
+        }
+        details
+    }
+
+    /// The sentence for reviewers.
+    fn summary(&self, key: &AlertKey, certainty: Certainty, place: Option<&Place>, ended: Option<Time>) -> String {
+        let what = match (&self.past, ended) {
+            (Some(past), Some(ended)) => &format!("{past} {}", words::second(ended)),
+            _ => &self.what,
+        };
+        let place = place.map(|place| words::place(place, self.place_by, self.detections, self.follow));
+        words::summary(what, self.detections, certainty, &place.unwrap_or_default(), key.late)
+    }
+
+    fn alert(&self, key: &AlertKey, ended: Option<&str>, terms: &Terms, frame: &Frame) -> Alert {
+        let now = frame.now;
         let place = self.extent.map(|extent| Located::new(extent, self.extent_time, terms).place(self.line.as_ref()));
+        let place = place.map(rounding::place);
         let certainty = self.certainty();
         let timeliness = if key.late { Timeliness::Late } else { Timeliness::Live };
         Alert {
@@ -170,7 +236,7 @@ impl OpenAlert {
             ended_reason: ended.map(str::to_owned),
             detected_at: self.detected_at,
             updated_at: now,
-            summary: words::summary(&self.what, self.detections, certainty, place.as_ref(), key.late),
+            summary: self.summary(key, certainty, place.as_ref(), ended.map(|_| frame.wall(now))),
             place,
             detections: self.detections,
             count_qualifier: "at_least".to_owned(),
@@ -180,7 +246,7 @@ impl OpenAlert {
             timeliness,
             status: self.status,
             labels: self.labels.iter().cloned().collect(),
-            details: self.details.clone(),
+            details: self.details(),
         }
     }
 }
@@ -253,7 +319,8 @@ impl Book {
             open.told = Some((open.severity, open.certainty().word));
             open.revised_at = frame.now;
             open.revision += 1;
-            frame.say(open.alert(key, None, terms, frame.now));
+            let alert = open.alert(key, None, terms, frame);
+            frame.say(alert);
         }
     }
 
@@ -293,7 +360,8 @@ impl Book {
         frame.timers.disarm(&TimerKey::Revision(key.clone()));
         frame.timers.disarm(&TimerKey::CoolDown(key.clone()));
         open.revision += 1;
-        frame.say(open.alert(key, Some(reason), terms, frame.now));
+        let alert = open.alert(key, Some(reason), terms, frame);
+        frame.say(alert);
     }
 
     /// Ends the alert of a rule, subject, zone and facet, the live one and the late one.
@@ -351,6 +419,9 @@ fn open_alert(key: &AlertKey, finding: &Finding<'_>, terms: &Terms, now: Time) -
         told: None,
         extent: None,
         extent_time: finding.time,
+        place_by: finding.place_by,
+        follow: finding.follow,
+        shown: finding.probability,
         line: None,
         detections: 0,
         first: None,
@@ -359,7 +430,9 @@ fn open_alert(key: &AlertKey, finding: &Finding<'_>, terms: &Terms, now: Time) -
         agreement: agreement_ref(terms),
         status: terms.agreement.status,
         labels: BTreeSet::new(),
+        assessed: BTreeMap::new(),
         what: String::new(),
+        past: None,
         details: Map::new(),
     }
 }
@@ -368,7 +441,7 @@ fn open_alert(key: &AlertKey, finding: &Finding<'_>, terms: &Terms, now: Time) -
 fn alert_id(agreement: &Id, key: &AlertKey, opening: &str) -> Uuid {
     let zone = key.zone.as_ref().map_or("", Id::as_str);
     let mut hash = Sha256::new();
-    for part in [agreement.as_str(), key.rule.as_str(), &key.subject, zone, opening] {
+    for part in [agreement.as_str(), key.rule.as_str(), &key.subject, zone, &key.facet, opening] {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }

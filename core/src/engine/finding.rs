@@ -1,5 +1,6 @@
 //! What a rule says to the book: one piece of evidence that it seems to be broken.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::located::Located;
@@ -13,12 +14,35 @@ use crate::time::{Span, Time};
 const IN_AREA: f64 = 0.5;
 
 /// Which findings an alert's place and details are taken from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Follow {
-    /// The most probable: what happened once.
+    /// The best placed of the most probable ones: what happened once.
     Best,
     /// The latest: what moves or lasts.
     Latest,
+}
+
+/// Whose word a place is, for the sentence that tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum PlaceBy {
+    /// A sensor's.
+    Sensor,
+    /// A sensor's, out to a range that nobody registered.
+    SensorAssumedRange,
+    /// A person's.
+    Observer,
+    /// A person's, out to a range that nobody told.
+    ObserverAssumedRange,
+    /// The device's that the alert is about.
+    Itself,
+    /// The registry's: where a device or a station stands. There is nothing to tell of it.
+    Registry,
+}
+
+impl PlaceBy {
+    pub(super) const fn is_assumed_range(self) -> bool {
+        matches!(self, Self::SensorAssumedRange | Self::ObserverAssumedRange)
+    }
 }
 
 /// One piece of evidence.
@@ -40,12 +64,15 @@ pub(super) struct Finding<'a> {
     /// `None`: the alert ends by what is heard, not by what is not.
     pub(super) cool_down: Option<Span>,
     pub(super) extent: Option<PlaceExtent>,
+    pub(super) place_by: PlaceBy,
     pub(super) follow: Follow,
     pub(super) detections: u64,
     pub(super) evidence: Vec<Evidence>,
     pub(super) labels: Vec<String>,
     /// What was seen, for the summary; no place, no probability.
     pub(super) what: String,
+    /// What was, up to a time that is put after it, for the summary of an alert that ended; without it as before.
+    pub(super) past: Option<String>,
     pub(super) details: Map<String, Value>,
 }
 

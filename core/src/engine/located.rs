@@ -4,7 +4,9 @@
 //! place is taken as evenly spread over the area.
 
 use std::cell::{OnceCell, RefCell};
+use std::f64::consts::PI;
 
+use super::rounding;
 use super::terms::Terms;
 use crate::agreement::{Extent, Line, Rule};
 use crate::alert::{Place, PlaceExtent, ZoneProbability};
@@ -137,7 +139,7 @@ impl<'a> Located<'a> {
             PlaceExtent::Sector { .. } => (None, 0.0),
         };
         let fix = middle.and_then(|middle| Some(self.line(line)?.index.locate(middle)));
-        let p_side_a = self.side_a(line);
+        let p_side_a = self.side_a(line).map(rounding::probability);
         let located_side = match p_side_a {
             Some(a) if a >= SURE => Side::A,
             Some(a) if a <= 1.0 - SURE => Side::B,
@@ -158,12 +160,16 @@ impl<'a> Located<'a> {
         const TOLD: f64 = 0.005;
         if let PlaceExtent::Point { position, hacc_m } = self.extent {
             let found = self.terms.agreement.zones_at(self.time, position, hacc_m);
-            return found.into_iter().map(|(id, probability)| ZoneProbability { id, probability }).collect();
+            return found
+                .into_iter()
+                .map(|(id, probability)| ZoneProbability { id, probability: rounding::probability(probability) })
+                .collect();
         }
         let in_force = self.terms.agreement.zones.iter().filter(|zone| zone.validity.contains(self.time));
         let mut zones: Vec<ZoneProbability> = in_force
             .map(|zone| ZoneProbability { id: zone.id.clone(), probability: self.in_zone(&zone.id) })
             .filter(|zone| zone.probability > TOLD)
+            .map(|zone| ZoneProbability { probability: rounding::probability(zone.probability), ..zone })
             .collect();
         zones.sort_by(|a, b| a.id.cmp(&b.id));
         zones
@@ -176,6 +182,17 @@ impl<'a> Located<'a> {
             PlaceExtent::Sector { position, bearing_deg, width_deg, range_min_m, range_max_m } => {
                 Spread::Even(Sector { centre: position, bearing_deg, width_deg, range_min_m, range_max_m })
             }
+        }
+    }
+}
+
+/// How large a place is, square metres: the smaller, the more it says.
+pub(super) fn area_m2(extent: PlaceExtent) -> f64 {
+    match extent {
+        PlaceExtent::Point { hacc_m, .. } => PI * hacc_m.powi(2),
+        PlaceExtent::Disc { radius_m, .. } => PI * radius_m.powi(2),
+        PlaceExtent::Sector { width_deg, range_min_m, range_max_m, .. } => {
+            width_deg / 360.0 * PI * (range_max_m.powi(2) - range_min_m.powi(2))
         }
     }
 }

@@ -25,6 +25,7 @@ mod limits;
 mod located;
 mod pairs;
 mod record;
+mod rounding;
 mod rules;
 mod sighting;
 mod snapshot;
@@ -34,7 +35,7 @@ mod tracks;
 mod words;
 
 pub use limits::*;
-pub use sighting::DEFAULT_HACC_M;
+pub use sighting::{ASSUMED_RANGE_M, ASSUMED_RANGES_M, DEFAULT_HACC_M};
 
 use std::sync::Arc;
 
@@ -54,7 +55,7 @@ use timers::TimerKey;
 use tracks::Tracks;
 
 /// Changes whenever another output may follow from the same entries.
-pub const ENGINE_VERSION: u32 = 1;
+pub const ENGINE_VERSION: u32 = 2;
 
 /// What the engine says.
 #[derive(Clone, Debug, PartialEq)]

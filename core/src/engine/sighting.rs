@@ -1,6 +1,6 @@
 //! A reading as the rules see it: what was sensed, from where, when.
 
-use super::finding::{Finding, Follow};
+use super::finding::{Finding, Follow, PlaceBy};
 use super::located::{Located, SIGMAS_95_ONE_AXIS};
 use super::record::Stand;
 use super::terms::Terms;
@@ -17,7 +17,9 @@ use crate::wire::{ObjectPlace, PatrolReport, Reading};
 pub const DEFAULT_HACC_M: f64 = 50.0;
 
 /// Greatest range by class where the registry gives none, metres: how far off such a thing may be sensed.
-const DEFAULT_RANGES_M: [(&str, f64); 8] = [
+///
+/// Wide rather than narrow: a place that is too small would claim what no sensor supports.
+pub const ASSUMED_RANGES_M: [(&str, f64); 8] = [
     ("explosion", 15_000.0),
     ("launch", 8_000.0),
     ("missile", 10_000.0),
@@ -28,7 +30,12 @@ const DEFAULT_RANGES_M: [(&str, f64); 8] = [
     ("person", 2_000.0),
 ];
 /// The same for all other classes: vehicles and weapons seen, and what is not known.
-const DEFAULT_RANGE_M: f64 = 5_000.0;
+pub const ASSUMED_RANGE_M: f64 = 5_000.0;
+
+fn assumed_range_m(class: &str) -> f64 {
+    let known = ASSUMED_RANGES_M.iter().find(|(known, _)| *known == class);
+    known.map_or(ASSUMED_RANGE_M, |(_, range_m)| *range_m)
+}
 
 /// One reading.
 pub(super) struct Sighting<'a> {
@@ -86,30 +93,31 @@ impl<'a> Sighting<'a> {
             severity: rule.severity,
             cool_down: Some(rule.cool_down),
             extent: None,
+            place_by: PlaceBy::Sensor,
             follow: Follow::Best,
             detections: 1,
             evidence: vec![self.evidence()],
             labels: Vec::new(),
             what: String::new(),
+            past: None,
             details: serde_json::Map::new(),
         }
     }
 
-    /// Greatest range at which the device senses a class, metres.
-    pub(super) fn range_m(&self, class: &str) -> f64 {
-        let registered = self.device.and_then(|device| device.range_m.get(class).copied());
-        registered.unwrap_or_else(|| {
-            let known = DEFAULT_RANGES_M.iter().find(|(known, _)| *known == class);
-            known.map_or(DEFAULT_RANGE_M, |(_, range_m)| *range_m)
-        })
+    /// Greatest range at which the device senses a class, metres, and whether that is assumed.
+    fn range_m(&self, class: &str) -> (f64, bool) {
+        match self.device.and_then(|device| device.range_m.get(class).copied()) {
+            Some(registered) => (registered, false),
+            None => (assumed_range_m(class), true),
+        }
     }
 
     /// Where something is that was sensed from here: in the 95 % sector of its bearing, or all around.
-    pub(super) fn extent_of_bearing(&self, class: &str, bearing: Option<(f64, f64)>) -> Option<PlaceExtent> {
+    pub(super) fn extent_of_bearing(&self, class: &str, bearing: Option<(f64, f64)>) -> Option<(PlaceExtent, PlaceBy)> {
         let stand = self.stand?;
-        let range_m = self.range_m(class);
+        let (range_m, assumed) = self.range_m(class);
         let width_deg = bearing.map_or(360.0, |(_, sd_deg)| 2.0 * SIGMAS_95_ONE_AXIS * sd_deg);
-        Some(match bearing {
+        let extent = match bearing {
             Some((bearing_deg, _)) if width_deg < 360.0 => PlaceExtent::Sector {
                 position: stand.position,
                 bearing_deg,
@@ -118,14 +126,16 @@ impl<'a> Sighting<'a> {
                 range_max_m: range_m,
             },
             _ => PlaceExtent::Disc { position: stand.position, radius_m: range_m },
-        })
+        };
+        Some((extent, if assumed { PlaceBy::SensorAssumedRange } else { PlaceBy::Sensor }))
     }
 
     /// Where an object is: as its position, its bearing and range, its bearing, or all around.
-    pub(super) fn extent_of_object(&self, class: &str, place: &ObjectPlace) -> Option<PlaceExtent> {
+    pub(super) fn extent_of_object(&self, class: &str, place: &ObjectPlace) -> Option<(PlaceExtent, PlaceBy)> {
         if let Some(at) = place.position {
             let position = LonLat::new(at.lon, at.lat)?;
-            return Some(PlaceExtent::Point { position, hacc_m: at.hacc_m.unwrap_or(DEFAULT_HACC_M) });
+            let hacc_m = at.hacc_m.unwrap_or(DEFAULT_HACC_M);
+            return Some((PlaceExtent::Point { position, hacc_m }, PlaceBy::Sensor));
         }
         let bearing = place.bearing_deg.zip(place.bearing_sd_deg);
         if let (Some((bearing_deg, bearing_sd_deg)), Some((range_m, range_sd_m))) =
@@ -136,22 +146,33 @@ impl<'a> Sighting<'a> {
             let across_m = range_m * bearing_sd_deg.to_radians();
             let own_m = SIGMAS_95 * range_sd_m.max(across_m);
             let position = destination(stand.position, bearing_deg, range_m);
-            return Some(PlaceExtent::Point { position, hacc_m: own_m.hypot(stand.hacc_m) });
+            let hacc_m = own_m.hypot(stand.hacc_m);
+            return Some((PlaceExtent::Point { position, hacc_m }, PlaceBy::Sensor));
         }
         self.extent_of_bearing(class, bearing)
     }
 
     /// Where a patrol says that something was: `None` if it gives neither sector nor range.
-    pub(super) fn extent_of_report(&self, class: &str, report: &PatrolReport) -> Option<PlaceExtent> {
+    pub(super) fn extent_of_report(&self, class: &str, report: &PatrolReport) -> Option<(PlaceExtent, PlaceBy)> {
         let stand = self.stand?;
-        let range_max_m = report.range_max_m.unwrap_or_else(|| self.range_m(class));
+        let (range_max_m, assumed) = report.range_max_m.map_or_else(|| self.range_m(class), |told| (told, false));
+        let by = if assumed { PlaceBy::ObserverAssumedRange } else { PlaceBy::Observer };
         let range_min_m = report.range_min_m.unwrap_or(0.0).min(range_max_m);
         match (report.sector_deg, report.sector_width_deg.unwrap_or(360.0)) {
             (Some(bearing_deg), width_deg) if width_deg < 360.0 => {
-                Some(PlaceExtent::Sector { position: stand.position, bearing_deg, width_deg, range_min_m, range_max_m })
+                let position = stand.position;
+                Some((PlaceExtent::Sector { position, bearing_deg, width_deg, range_min_m, range_max_m }, by))
             }
-            _ => report.range_max_m.map(|radius_m| PlaceExtent::Disc { position: stand.position, radius_m }),
+            _ => report.range_max_m.map(|radius_m| (PlaceExtent::Disc { position: stand.position, radius_m }, by)),
         }
+    }
+
+    /// All around a person who tells no place, as far as such a thing is noticed.
+    pub(super) fn extent_around_observer(&self, class: &str) -> Option<(PlaceExtent, PlaceBy)> {
+        let stand = self.stand?;
+        let (radius_m, assumed) = self.range_m(class);
+        let by = if assumed { PlaceBy::ObserverAssumedRange } else { PlaceBy::Observer };
+        Some((PlaceExtent::Disc { position: stand.position, radius_m }, by))
     }
 
     /// Lowers and labels a finding by the notified activities.

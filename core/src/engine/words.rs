@@ -1,10 +1,12 @@
 //! An alert in one plain sentence, its uncertainty in words.
 
+use super::finding::{Follow, PlaceBy};
 use crate::alert::{Certainty, CertaintyWord, Place, PlaceExtent};
 use crate::geometry::Side;
+use crate::time::{NANOS_PER_SECOND, Time};
 
-/// The sentence for reviewers.
-pub(super) fn summary(what: &str, detections: u64, certainty: Certainty, place: Option<&Place>, late: bool) -> String {
+/// The sentence for reviewers; `place` as [`place`] tells it.
+pub(super) fn summary(what: &str, detections: u64, certainty: Certainty, place: &str, late: bool) -> String {
     let count = if detections > 1 { format!(" (at least {detections} detections)") } else { String::new() };
     let percent = percent(certainty.probability);
     let sure = match certainty.word {
@@ -14,17 +16,31 @@ pub(super) fn summary(what: &str, detections: u64, certainty: Certainty, place: 
         CertaintyWord::Unlikely => format!("unlikely, {percent}"),
         CertaintyWord::Unknown => "of unknown certainty".to_owned(),
     };
-    let place = place.map(located).unwrap_or_default();
     let late = if late { "; reported late" } else { "" };
     format!("{what}{count}: {sure}{place}{late}.")
 }
 
-fn located(place: &Place) -> String {
+/// Where it was. The place of many detections is that of one of them, and is told as such.
+pub(super) fn place(place: &Place, by: PlaceBy, detections: u64, follow: Follow) -> String {
+    let whose = match (detections, follow) {
+        (0 | 1, _) => "",
+        (_, Follow::Best) => "the best placed one: ",
+        (_, Follow::Latest) => "the latest one: ",
+    };
+    let from = match by {
+        PlaceBy::Registry => return String::new(),
+        PlaceBy::Observer | PlaceBy::ObserverAssumedRange => "observer",
+        PlaceBy::Sensor | PlaceBy::SensorAssumedRange | PlaceBy::Itself => "sensor",
+    };
+    let assumed = if by.is_assumed_range() { " (assumed range)" } else { "" };
     let extent = match place.extent {
-        PlaceExtent::Point { hacc_m, .. } => format!("; located within {hacc_m:.0} m"),
-        PlaceExtent::Disc { radius_m, .. } => format!("; anywhere within {:.1} km of the sensor", radius_m / 1_000.0),
+        PlaceExtent::Point { hacc_m, .. } if by == PlaceBy::Itself => format!("reported within {hacc_m:.0} m"),
+        PlaceExtent::Point { hacc_m, .. } => format!("located within {hacc_m:.0} m"),
+        PlaceExtent::Disc { radius_m, .. } => {
+            format!("anywhere within {:.1} km of the {from}{assumed}", radius_m / 1_000.0)
+        }
         PlaceExtent::Sector { bearing_deg, width_deg, range_max_m, .. } => format!(
-            "; within {:.1} km of the sensor at {bearing_deg:.0}° ± {:.0}°",
+            "within {:.1} km of the {from} at {bearing_deg:.0}° ± {:.0}°{assumed}",
             range_max_m / 1_000.0,
             width_deg / 2.0
         ),
@@ -35,13 +51,25 @@ fn located(place: &Place) -> String {
         }
         _ => String::new(),
     };
-    let side = match (place.located_side, place.p_side_a) {
-        (Side::A, _) => ", on side A",
-        (Side::B, _) => ", on side B",
-        (Side::Undetermined, Some(_)) => ", side undetermined",
-        (Side::Undetermined, None) => "",
+    format!("; {whose}{extent}{distance}{}", side(place))
+}
+
+/// The side is told flatly of a position only: a sector or a disc may reach across the line.
+fn side(place: &Place) -> String {
+    let point = matches!(place.extent, PlaceExtent::Point { .. });
+    let told = |name: &str, probability: f64| {
+        if point {
+            format!(", on side {name}")
+        } else {
+            format!(", probably on side {name} ({})", percent(probability))
+        }
     };
-    format!("{extent}{distance}{side}")
+    match (place.located_side, place.p_side_a) {
+        (Side::A, Some(a)) => told("A", a),
+        (Side::B, Some(a)) => told("B", 1.0 - a),
+        (_, Some(_)) => ", side undetermined".to_owned(),
+        (_, None) => String::new(),
+    }
 }
 
 /// No sensor makes anything certain, nor impossible.
@@ -56,6 +84,16 @@ fn percent(probability: f64) -> String {
 /// Metres below a kilometre, else kilometres with one decimal.
 fn length(metres: f64) -> String {
     if metres < 1_000.0 { format!("{metres:.0} m") } else { format!("{:.1} km", metres / 1_000.0) }
+}
+
+/// A length that is no better than a few metres.
+pub(super) fn about(metres: f64) -> String {
+    length(if metres < 100.0 { metres } else { (metres / 10.0).round() * 10.0 })
+}
+
+/// To the second, downwards.
+pub(super) fn second(time: Time) -> Time {
+    Time::from_nanos(time.nanos() - time.nanos().rem_euclid(NANOS_PER_SECOND))
 }
 
 /// A thing with its article.

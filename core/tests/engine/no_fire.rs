@@ -1,6 +1,6 @@
 //! Fire: lone detections, a station as one subject, notified activities, what is late.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use truceline_core::agreement::Severity;
 use truceline_core::alert::{CertaintyWord, PlaceExtent, Timeliness};
 use truceline_core::geometry::Side;
@@ -250,4 +250,89 @@ fn evidence_is_the_first_the_last_and_the_best_fifty() {
     assert_eq!((alert.detections, alert.evidence.len()), (120, 52));
     let seqs: Vec<u64> = alert.evidence.iter().map(|evidence| evidence.seq).collect();
     assert_eq!((seqs[0], seqs[1], seqs[50], seqs[51]), (1, 21, 70, 120));
+}
+
+#[test]
+fn each_class_is_an_alert_of_its_own() {
+    let mut scene = Scene::new(RULE, &station());
+    for (i, class) in ["explosion", "gunfire", "explosion", "launch", "explosion"].into_iter().enumerate() {
+        scene.reading("st01-ac01", 10.0 + i as f64, 10.3 + i as f64, heard(class, 0.7 + 0.05 * i as f64, None));
+    }
+    scene.wait_until(60.0);
+    let alerts = scene.alerts();
+    let told: Vec<_> =
+        alerts.iter().map(|alert| (alert.details["class"].as_str().unwrap(), alert.detections)).collect();
+    assert_eq!(told, [("explosion", 3), ("gunfire", 1), ("launch", 1)]);
+    for (alert, (class, detections)) in alerts.iter().zip(told) {
+        assert!(alert.summary.starts_with(&format!("Suspected {class} ")), "{}", alert.summary);
+        assert_eq!(alert.evidence.len() as u64, detections);
+    }
+}
+
+fn patrol(data: Value) -> Value {
+    let (lat, lon) = at(3_000.0, 0.0);
+    json!({
+        "kind": "patrol_report", "position": {"lat": lat, "lon": lon, "hacc_m": 5.0, "fix": "3d"}, "data": data,
+    })
+}
+
+#[test]
+fn a_vague_report_takes_no_better_place_away_and_its_label_is_of_one_detection() {
+    let registry = station() + &mobile("st01-pt01", "st01", "");
+    let mut scene = Scene::new(RULE, &registry);
+    scene.reading("st01-ac01", 10.0, 10.3, heard("explosion", 0.8, Some((0.0, 4.0))));
+    let report = json!({"observation": "explosion", "means": "saw", "assessment": "live_fire_exercise"});
+    scene.reading("st01-pt01", 11.0, 12.0, patrol(report));
+    scene.wait_until(30.0);
+    let alert = scene.only_alert();
+    assert_eq!((alert.certainty.probability, alert.detections), (0.95, 2));
+    assert!(matches!(alert.place.unwrap().extent, PlaceExtent::Sector { .. }));
+    let told = "Suspected explosion sensed by station st01 (at least 2 detections): likely, 95 %; the best placed one: \
+                within 10.0 km of the sensor at 0° ± 8°, probably on side A (over 99 %).";
+    assert_eq!(alert.summary, told);
+    assert_eq!(alert.labels, ["assessed:live_fire_exercise"]);
+    assert_eq!(alert.details["assessed"], json!({"live_fire_exercise": 1}));
+}
+
+#[test]
+fn a_place_that_is_much_less_probable_gives_way() {
+    let mut scene = Scene::new(&RULE.replace("0.5", "0.2"), &station());
+    scene.reading("st01-ac01", 10.0, 10.3, heard("explosion", 0.3, Some((0.0, 4.0))));
+    scene.reading("st01-ac02", 11.0, 11.3, heard("explosion", 0.9, None));
+    scene.reading("st01-ac03", 12.0, 12.3, heard("explosion", 0.3, Some((90.0, 1.0))));
+    scene.wait_until(30.0);
+    assert!(matches!(scene.only_alert().place.unwrap().extent, PlaceExtent::Disc { .. }));
+}
+
+#[test]
+fn a_range_that_nobody_registered_is_told_as_assumed_and_a_person_is_an_observer() {
+    let mut scene = Scene::new(RULE, &(station() + &mobile("st02-pt01", "st02", "")));
+    scene.reading("st01-ac01", 10.0, 10.3, heard("gunfire", 0.8, None));
+    scene.reading("st02-pt01", 11.0, 12.0, patrol(json!({"observation": "explosion", "means": "heard"})));
+    scene.reading("st01-ac01", 13.0, 13.3, heard("explosion", 0.8, None));
+    let alerts = scene.alerts();
+    assert!(
+        alerts[0].summary.contains("anywhere within 3.0 km of the sensor (assumed range)"),
+        "{}",
+        alerts[0].summary
+    );
+    let told = "anywhere within 15.0 km of the observer (assumed range)";
+    assert!(alerts[1].summary.contains(told), "{}", alerts[1].summary);
+    assert_eq!((&alerts[0].details["range"], &alerts[1].details["range"]), (&json!("assumed"), &json!("assumed")));
+    assert!(alerts[2].summary.contains("10.0 km of the sensor,"), "{}", alerts[2].summary);
+    assert_eq!(alerts[2].details.get("range"), None);
+}
+
+#[test]
+fn no_number_of_an_alert_has_more_digits_than_a_sensor_supports() {
+    let mut scene = Scene::new(RULE, &station());
+    scene.reading("st01-ac01", 10.0, 10.3, heard("explosion", 0.812_345_678, Some((171.234_567, 3.333_333))));
+    let alert = serde_json::to_value(scene.only_alert()).unwrap();
+    assert_eq!(alert["certainty"]["probability"].to_string().len(), "0.812".len());
+    let place = &alert["where"];
+    let numbers = ["p_side_a", "bearing_deg", "width_deg", "range_max_m"];
+    for number in numbers.map(|name| &place[name]).into_iter().chain([&alert["details"]["confidence"]]) {
+        let decimals = number.to_string().split_once('.').map_or(0, |(_, decimals)| decimals.len());
+        assert!(number.is_f64() && decimals <= 3, "{number}");
+    }
 }

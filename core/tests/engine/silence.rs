@@ -63,12 +63,43 @@ fn a_device_not_heard_for_three_intervals_is_silent_until_it_is_heard() {
     assert_eq!((alert.subject.as_str(), alert.certainty.word), ("device:st01-ac01", CertaintyWord::Observed));
     assert_eq!((alert.started, alert.detected_at), (t(100.0), t(280.0)));
     assert_eq!((alert.details["last_heard"].as_str(), alert.detections), (Some(t(100.0).to_string().as_str()), 0));
+    assert_eq!(
+        alert.summary,
+        "Device st01-ac01 has not been heard since 2026-11-24T12:01:40Z (expected every 60 s): observed."
+    );
     scene.wait_until(5_000.0);
     assert_eq!(scene.only_alert().revision, 1, "it says nothing more");
     let said = scene.health("st01-ac01", 5_001.0);
     assert_eq!(said[0].ended_reason.as_deref(), Some("resolved"));
+    assert_eq!(
+        said[0].summary,
+        "Device st01-ac01 (expected every 60 s) was not heard from 2026-11-24T12:01:40Z to 2026-11-24T13:23:21Z: observed."
+    );
     scene.wait_until(5_181.0);
     assert_eq!(scene.alerts().len(), 2, "a new silence is a new alert");
+}
+
+#[test]
+fn a_device_may_announce_a_shorter_interval_but_not_a_longer_one() {
+    for (told, used) in [(20.0, 20.0), (3_600.0, 60.0)] {
+        let mut scene = Scene::new(RULE, &lone());
+        let state = DeviceState {
+            v: 1,
+            online: true,
+            boot: Some(7),
+            firmware: None,
+            time: None,
+            interval_s: Some(told),
+            next_by: None,
+            reason: None,
+        };
+        scene.enter(100.0, Body::State(StateEntry { station: id("st01"), device: id("st01-ac01"), state }));
+        scene.wait_until(1_000.0);
+        let alert = scene.only_alert();
+        assert_eq!(alert.detected_at, t(100.0 + 3.0 * used));
+        assert_eq!(alert.details["interval_s"], used);
+        assert!(alert.summary.contains(&format!("expected every {used} s")), "{}", alert.summary);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use truceline_core::agreement::Severity;
-use truceline_core::alert::CertaintyWord;
+use truceline_core::alert::{CertaintyWord, PlaceExtent};
 use truceline_core::wire::RejectReason;
 
 use crate::scene::*;
@@ -65,9 +65,42 @@ fn an_open_enclosure_and_a_shock_are_observed_by_the_sensor_itself() {
     scene.reading("st01-ac01", 0.0, 0.2, json!({"kind": "health", "data": {"enclosure": "open"}}));
     scene.reading("st01-ac01", 60.0, 60.2, json!({"kind": "health", "data": {"shock_g": 7.9}}));
     scene.reading("st01-ac01", 120.0, 120.2, json!({"kind": "health", "data": {"shock_g": 8.0}}));
+    let alerts = scene.alerts();
+    let told: Vec<_> = alerts.iter().map(|alert| (alert.labels[0].as_str(), alert.detections)).collect();
+    assert_eq!(told, [("tamper:opened", 1), ("tamper:struck", 1)], "each cause is an alert of its own");
+    assert!(alerts.iter().all(|alert| alert.certainty.word == CertaintyWord::Observed));
+}
+
+#[test]
+fn two_causes_in_one_reading_are_two_alerts_with_two_ids() {
+    let mut scene = Scene::new(RULE, &sensor());
+    scene.reading("st01-ac01", 0.0, 0.2, json!({"kind": "health", "data": {"enclosure": "open", "shock_g": 9.0}}));
+    assert_eq!(scene.alerts().len(), 2);
+}
+
+#[test]
+fn a_device_that_was_moved_is_where_it_says_it_is() {
+    let mut scene = Scene::new(RULE, &sensor());
+    for second in [0.0, 60.0] {
+        scene.reading("st01-ac01", second, second + 0.2, reported(1_562.0, 12.0));
+    }
     let alert = scene.only_alert();
-    assert_eq!((alert.detections, alert.certainty.word), (2, CertaintyWord::Observed));
-    assert_eq!(alert.labels, ["tamper:opened", "tamper:struck"]);
+    let PlaceExtent::Point { position, hacc_m } = alert.place.unwrap().extent else { panic!() };
+    assert!((position.lat - at(1_562.0, 0.0).0).abs() < 1e-6 && hacc_m == 12.0, "{position:?} {hacc_m}");
+    let told = "Device st01-ac01 reports a position about 560 m from where it was surveyed";
+    assert!(alert.summary.starts_with(told), "{}", alert.summary);
+    assert!(alert.summary.contains("reported within 12 m"), "{}", alert.summary);
+}
+
+#[test]
+fn viewers_are_told_the_cause_and_no_intent() {
+    let mut scene = Scene::new(RULE, &sensor());
+    scene.reading("st01-ac01", 0.0, 0.2, json!({"kind": "health", "data": {"enclosure": "open"}}));
+    scene.reject(12.0, "st01-ac01", RejectReason::BadSignature);
+    let told: Vec<_> = scene.alerts().iter().map(|alert| alert.viewer_form().summary).collect();
+    assert!(told[0].starts_with("A device reports that its enclosure is open"), "{told:?}");
+    assert!(told[1].starts_with("A reading in a device's name has a bad signature"), "{told:?}");
+    assert!(told[1].ends_with("possible."), "{told:?}");
 }
 
 #[test]
@@ -79,6 +112,7 @@ fn a_conflicting_duplicate_of_a_registered_device_alerts() {
     scene.reject(12.0, "st01-ac01", RejectReason::ConflictingDuplicate);
     let alert = scene.only_alert();
     assert_eq!(alert.labels, ["tamper:imitated"]);
+    assert_eq!((alert.certainty.word, alert.certainty.probability), (CertaintyWord::Possible, 0.5));
     assert_eq!(alert.evidence.len(), 1);
     scene.wait_until(613.0);
     assert_eq!(scene.only_alert().ended_reason.as_deref(), Some("cool_down"));

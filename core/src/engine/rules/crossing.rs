@@ -18,7 +18,7 @@ use crate::engine::sighting::Sighting;
 use crate::engine::tracks::{Sure, Track};
 use crate::engine::words;
 use crate::geometry::Side;
-use crate::time::{NANOS_PER_SECOND, Span, Time};
+use crate::time::Span;
 
 /// From which probability on a side is sure: the rule's threshold, unless that would call both sides sure.
 fn sure_from(rule: &Rule) -> f64 {
@@ -92,6 +92,7 @@ fn report<'a>(
         finding.zone = Some(only.clone());
     }
     finding.extent = Some(extent);
+    finding.place_by = object.place_by;
     finding.follow = Follow::Latest;
     finding.evidence.insert(0, before.evidence.clone());
     finding.severity = sighting.severity(rule, Some(&located), &mut finding.labels);
@@ -100,7 +101,7 @@ fn report<'a>(
     }
     let who = object.class.map_or("watched device".to_owned(), |class| class.replace('_', " "));
     // To the second: the time is interpolated between two sightings.
-    let second = Time::from_nanos(crossed_at.nanos() - crossed_at.nanos().rem_euclid(NANOS_PER_SECOND));
+    let second = words::second(crossed_at);
     finding.what = format!("Suspected crossing of the line by {} {words} at {second}", words::a(&who));
     finding.details = Map::from_iter([
         ("direction".to_owned(), direction.into()),

@@ -3,14 +3,15 @@
 //! A lone detection is never placed at its sensor: it is anywhere in the sector of its
 //! bearing, or all around, out to the class's range. The subject is the station: what its
 //! sensors hear of one event is one alert, whose count of detections says nothing of how
-//! many shots there were.
+//! many shots there were. Each class is an alert of its own: gunfire is not to be lost in
+//! the count of explosions.
 
 use serde_json::Map;
 
 use crate::agreement::{Rule, RuleKind};
 use crate::alert::PlaceExtent;
 use crate::engine::book::Book;
-use crate::engine::finding::{in_force, permitted};
+use crate::engine::finding::{PlaceBy, in_force, permitted};
 use crate::engine::frame::Frame;
 use crate::engine::sighting::Sighting;
 use crate::wire::{Assessment, Data, Detection, Means, Observation, PatrolReport};
@@ -32,7 +33,7 @@ const fn confidence_of(means: Means) -> f64 {
 struct Fire {
     class: &'static str,
     confidence: f64,
-    extent: Option<PlaceExtent>,
+    place: Option<(PlaceExtent, PlaceBy)>,
     label: Option<String>,
     heard: &'static str,
 }
@@ -49,7 +50,7 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, book: &mut Book, frame: 
         _ => None,
     };
     let Some(fire) = fire else { return };
-    let located = fire.extent.map(|extent| sighting.located(extent));
+    let located = fire.place.map(|(extent, _)| sighting.located(extent));
     for rule in rules {
         if !counts(rule, fire.class) {
             continue;
@@ -68,10 +69,13 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, book: &mut Book, frame: 
             continue;
         }
         let mut finding = sighting.finding(rule, format!("station:{}", sighting.station), probability);
+        finding.facet = fire.class;
         if let [only] = rule.areas.as_slice() {
             finding.zone = Some(only.clone());
         }
-        finding.extent = fire.extent;
+        if let Some((extent, by)) = fire.place {
+            (finding.extent, finding.place_by) = (Some(extent), by);
+        }
         finding.labels.extend(fire.label.clone());
         finding.severity = sighting.severity(rule, located.as_ref(), &mut finding.labels);
         finding.what = format!("Suspected {} {} station {}", fire.class, fire.heard, sighting.station);
@@ -95,7 +99,7 @@ fn heard(sighting: &Sighting<'_>, detection: &Detection) -> Fire {
     Fire {
         class,
         confidence: detection.confidence,
-        extent: sighting.extent_of_bearing(class, bearing),
+        place: sighting.extent_of_bearing(class, bearing),
         label: None,
         heard: "sensed by",
     }
@@ -115,6 +119,6 @@ fn observed(sighting: &Sighting<'_>, report: &PatrolReport) -> Option<Fire> {
         }
         _ => None,
     };
-    let extent = sighting.extent_of_report(class, report).or_else(|| sighting.extent_of_bearing(class, None));
-    Some(Fire { class, confidence: confidence_of(report.means), extent, label, heard: "observed by" })
+    let place = sighting.extent_of_report(class, report).or_else(|| sighting.extent_around_observer(class));
+    Some(Fire { class, confidence: confidence_of(report.means), place, label, heard: "observed by" })
 }

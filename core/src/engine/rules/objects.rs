@@ -4,7 +4,7 @@ use super::{crossing, stay};
 use crate::agreement::RuleKind;
 use crate::alert::PlaceExtent;
 use crate::engine::book::Book;
-use crate::engine::finding::in_force;
+use crate::engine::finding::{PlaceBy, in_force};
 use crate::engine::frame::Frame;
 use crate::engine::record::Stand;
 use crate::engine::sighting::Sighting;
@@ -35,6 +35,7 @@ pub(super) struct Object {
     pub(super) calibre_mm: Option<f64>,
     pub(super) confidence: f64,
     pub(super) extent: PlaceExtent,
+    pub(super) place_by: PlaceBy,
 }
 
 impl Object {
@@ -60,7 +61,7 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, tracks: &mut Tracks, boo
                 return;
             }
             let class = seen.class.as_str();
-            let Some(extent) = sighting.extent_of_object(class, &seen.place) else { return };
+            let Some((extent, place_by)) = sighting.extent_of_object(class, &seen.place) else { return };
             let entry = sighting.entry;
             let object = Object {
                 subject: format!("track:{}/{}/{}", entry.device, entry.boot, seen.track),
@@ -68,6 +69,7 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, tracks: &mut Tracks, boo
                 calibre_mm: seen.calibre_mm,
                 confidence: seen.confidence.unwrap_or(1.0),
                 extent,
+                place_by,
             };
             let key: TrackKey = (entry.device.clone(), entry.boot, seen.track.clone());
             let (time, fastest) = (sighting.time(), fastest_mps(seen.class));
@@ -79,13 +81,14 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, tracks: &mut Tracks, boo
         Data::PatrolReport(report) if report.observation == Observation::Weapon => {
             let Some(weapon) = &report.weapon else { return };
             let class = weapon.class.map_or("unknown", ObjectClass::as_str);
-            let Some(extent) = sighting.extent_of_report(class, report) else { return };
+            let Some((extent, place_by)) = sighting.extent_of_report(class, report) else { return };
             let object = Object {
                 subject: format!("patrol:{}", sighting.entry.device),
                 class: Some(class),
                 calibre_mm: weapon.calibre_mm,
                 confidence: 1.0,
                 extent,
+                place_by,
             };
             stay::judge(sighting, &object, None, book, frame);
         }
@@ -112,6 +115,7 @@ pub(in crate::engine) fn judge_watched(
         calibre_mm: None,
         confidence: 1.0,
         extent: PlaceExtent::Point { position: stand.position, hacc_m: stand.hacc_m },
+        place_by: PlaceBy::Sensor,
     };
     let key = (device.clone(), 0, String::new());
     let (time, now) = (sighting.time(), frame.now);

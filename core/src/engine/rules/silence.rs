@@ -15,12 +15,13 @@ use crate::agreement::{Rule, RuleKind};
 use crate::alert::PlaceExtent;
 use crate::engine::Engine;
 use crate::engine::book::AlertKey;
-use crate::engine::finding::{Finding, Follow, in_force};
+use crate::engine::finding::{Finding, Follow, PlaceBy, in_force};
 use crate::engine::ground;
 use crate::engine::record::Stand;
 use crate::engine::sighting::surveyed;
 use crate::engine::terms::Terms;
 use crate::engine::timers::TimerKey;
+use crate::engine::words;
 use crate::geometry::{LonLat, distance_m};
 use crate::id::Id;
 use crate::time::{Span, Time};
@@ -123,9 +124,14 @@ impl Engine {
     /// How long a device may be silent under a rule.
     fn allowed(&self, rule: &Rule, device: &Id) -> Option<Span> {
         let RuleKind::Silence { intervals, .. } = rule.kind else { return None };
+        Some(Span::from_secs_f64(intervals * self.interval_s(device)?))
+    }
+
+    /// A device's interval, seconds: what it told, but no longer than registered, for no device may put off its own alarm.
+    fn interval_s(&self, device: &Id) -> Option<f64> {
         let registered = self.roll.device(device)?.interval_s?;
         let told = self.records.by_id.get(device).and_then(|record| record.interval_s);
-        Some(Span::from_secs_f64(intervals * told.unwrap_or(registered)))
+        Some(told.map_or(registered, |told| told.min(registered)))
     }
 
     /// The journal time from which on a device is overdue, as far as is known now; `None` while we are deaf.
@@ -221,27 +227,29 @@ impl Engine {
         if let Some(overdue) = self.overdue.get_mut(&(rule.id.clone(), registered.station.clone())) {
             overdue.devices.insert(device.clone(), Standing::Silent);
         }
-        let (now, wall) = (self.frame.now, self.frame.wall(self.frame.now));
+        let wall = self.frame.wall(self.frame.now);
         let Some(record) = self.records.by_id.get(device) else { return };
+        let Some(interval_s) = self.interval_s(device) else { return };
         if !in_force(rule, wall) {
             return;
         }
         let since = record.last_heard.unwrap_or(record.counted_from);
-        let minutes = now.since(since).secs_f64() / 60.0;
+        let told = words::second(self.frame.wall(since));
         let what = match record.last_heard {
-            Some(_) => format!("Device {device} is not heard for {minutes:.1} minutes"),
-            None => format!("Device {device} was never heard in the {minutes:.1} minutes since it was registered"),
+            Some(_) => format!("Device {device} has not been heard since {told} (expected every {interval_s} s)"),
+            None => format!("Device {device} was never heard (since {told}, expected every {interval_s} s)"),
         };
         let stand = surveyed(&registered).or(record.stand);
         let mut details = Map::from_iter([
             ("last_heard".to_owned(), record.last_heard.map(|heard| self.frame.wall(heard).to_string()).into()),
-            ("interval_s".to_owned(), registered.interval_s.into()),
+            ("interval_s".to_owned(), interval_s.into()),
         ]);
         details.insert("station".to_owned(), registered.station.as_str().into());
         let finding = Finding {
             opening: opening(record.last_heard, record.counted_from),
             extent: stand.map(|stand| PlaceExtent::Point { position: stand.position, hacc_m: stand.hacc_m }),
             what,
+            past: Some(format!("Device {device} (expected every {interval_s} s) was not heard from {told} to")),
             details,
             ..silence(rule, format!("device:{device}"), self.frame.wall(since), wall)
         };
@@ -268,13 +276,17 @@ impl Engine {
         let last_heard = records().filter_map(|record| record.last_heard).max();
         let counted_from = records().map(|record| record.counted_from).max().unwrap_or(now);
         let since = last_heard.unwrap_or(counted_from);
-        let minutes = now.since(since).secs_f64() / 60.0;
+        let told = words::second(self.frame.wall(since));
         let count = devices.len();
         let stands = devices.iter().filter_map(|id| surveyed(self.roll.device(id)?));
         let finding = Finding {
             opening: opening(last_heard, counted_from),
             extent: middle(&stands.collect::<Vec<_>>()),
-            what: format!("Station {station} is not heard for {minutes:.1} minutes, none of its {count} devices"),
+            what: match last_heard {
+                Some(_) => format!("Station {station} has not been heard since {told}, none of its {count} devices"),
+                None => format!("Station {station} was never heard (since {told}), none of its {count} devices"),
+            },
+            past: Some(format!("Station {station}, with its {count} devices, was not heard from {told} to")),
             details: Map::from_iter([
                 ("last_heard".to_owned(), last_heard.map(|heard| self.frame.wall(heard).to_string()).into()),
                 ("devices".to_owned(), devices.iter().map(Id::as_str).collect::<Vec<_>>().into()),
@@ -395,11 +407,13 @@ fn silence(rule: &Rule, subject: String, since: Time, wall: Time) -> Finding<'_>
         severity: rule.severity,
         cool_down: None,
         extent: None,
+        place_by: PlaceBy::Registry,
         follow: Follow::Latest,
         detections: 0,
         evidence: Vec::new(),
         labels: Vec::new(),
         what: String::new(),
+        past: None,
         details: Map::new(),
     }
 }

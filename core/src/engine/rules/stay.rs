@@ -119,6 +119,7 @@ impl<'a> Stay<'a> {
         let mut finding = sighting.finding(rule, object.subject.clone(), object.confidence * self.probability);
         finding.zone = self.zone.cloned();
         finding.extent = Some(object.extent);
+        finding.place_by = object.place_by;
         finding.follow = Follow::Latest;
         finding.severity = sighting.severity(rule, Some(located), &mut finding.labels);
         if restarted {

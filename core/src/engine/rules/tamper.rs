@@ -1,6 +1,6 @@
 //! `tamper`: a registered device was moved, opened, struck or imitated.
 //!
-//! Moved: it reports to be farther from where it was surveyed than the rule's distance and
+//! Each of these is an alert of its own, and none claims intent. Moved: it reports to be farther from where it was surveyed than the rule's distance and
 //! the combined 95 % radii of both positions, in at least two consecutive readings and for
 //! the dwell. In a registered maintenance window it is labelled and lowered, not hidden.
 
@@ -9,11 +9,12 @@ use serde_json::Map;
 use crate::agreement::{Rule, RuleKind};
 use crate::alert::{Evidence, PlaceExtent};
 use crate::engine::book::Book;
-use crate::engine::finding::{Finding, Follow, in_force, step_down};
+use crate::engine::finding::{Finding, Follow, PlaceBy, in_force, step_down};
 use crate::engine::frame::Frame;
 use crate::engine::record::{Moved, Record};
 use crate::engine::sighting::{Sighting, reported, surveyed};
 use crate::engine::terms::{Roll, Terms, in_maintenance};
+use crate::engine::words;
 use crate::geometry;
 use crate::log::RejectEntry;
 use crate::registry::Mobility;
@@ -26,6 +27,10 @@ const LEAST_READINGS: u32 = 2;
 const OUTSIDE: f64 = 0.05;
 /// Positions of one receiver err together, so no number of them makes it surer than this.
 const SUREST: f64 = 0.999;
+
+/// How probably somebody used a device's name where its readings contradict each other or their signature:
+/// a fault of the device looks the same.
+const IMITATED: f64 = 0.5;
 
 /// Judges a reading of a registered device; `newest` says that no reading with a later time came before.
 pub(in crate::engine) fn judge(
@@ -86,7 +91,14 @@ fn report<'a>(
     let mut finding = sighting.finding(rule, format!("device:{device}"), probability);
     finding.observed = cause != "moved";
     finding.follow = Follow::Latest;
-    finding.extent = sighting.stand.map(|stand| PlaceExtent::Point { position: stand.position, hacc_m: stand.hacc_m });
+    finding.facet = cause;
+    // A device that was moved is where it says it is, not where it was surveyed.
+    let (stand, by) = match cause {
+        "moved" => (reported(sighting.reading, sighting.device), PlaceBy::Itself),
+        _ => (sighting.stand, PlaceBy::Registry),
+    };
+    finding.extent = stand.map(|stand| PlaceExtent::Point { position: stand.position, hacc_m: stand.hacc_m });
+    finding.place_by = by;
     if sighting.in_maintenance {
         finding.labels.push("maintenance".to_owned());
         finding.severity = step_down(rule.severity);
@@ -94,10 +106,10 @@ fn report<'a>(
     finding.labels.push(format!("tamper:{cause}"));
     finding.what = match (cause, figure) {
         ("moved", Some((_, distance_m))) => {
-            format!("Device {device} reports to be {distance_m:.0} m from where it was surveyed")
+            format!("Device {device} reports a position about {} from where it was surveyed", words::about(distance_m))
         }
-        ("struck", Some((_, shock))) => format!("Device {device} was struck ({shock:.1} g)"),
-        _ => format!("Device {device} was opened"),
+        ("struck", Some((_, shock))) => format!("Device {device} reports a shock of {shock:.1} g"),
+        _ => format!("Device {device} reports that its enclosure is open"),
     };
     finding.details = Map::from_iter([("cause".to_owned(), cause.into())]);
     if let Some((name, value)) = figure {
@@ -149,20 +161,22 @@ pub(in crate::engine) fn judge_reject(
             rule,
             subject: format!("device:{id}"),
             zone: None,
-            facet: "",
+            facet: cause,
             opening: opening(reject, wall),
             time: wall,
             late: false,
-            probability: 1.0,
-            observed: true,
+            probability: IMITATED,
+            observed: false,
             severity,
             cool_down: Some(rule.cool_down),
             extent: surveyed(device).map(|stand| PlaceExtent::Point { position: stand.position, hacc_m: stand.hacc_m }),
+            place_by: PlaceBy::Registry,
             follow: Follow::Latest,
             detections: 1,
             evidence: evidence.into_iter().collect(),
             labels,
             what,
+            past: None,
             details: Map::from_iter([("cause".to_owned(), cause.into())]),
         };
         book.report(finding, terms, frame);
