@@ -50,11 +50,39 @@ fn points_are_held_against_an_agreement_with_its_zones() {
 }
 
 #[test]
-fn without_a_time_the_first_version_counts_and_that_is_said() {
+fn without_a_time_the_newest_version_counts_and_that_is_said_where_it_matters() {
     let output = locate(&["--agreement", "config/agreements/example"], "48.1,37.7\n");
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(stderr(&output).contains("use --at TIME"), "{}", stderr(&output));
     assert!(stdout(&output).contains("\"distance_m\":"), "{}", stdout(&output));
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("line.geojson"), LINE).unwrap();
+    let version = |validity: &str| format!("[[line]]\nid = \"l\"\nfile = \"line.geojson\"\n{validity}\n");
+    let at = "2020-01-01T00:00:00Z";
+    let one = format!("id = \"x\"\n{}", version(&format!("valid_from = {at}")));
+    let two = format!("id = \"x\"\n{}{}", version(&format!("valid_to = {at}")), version(&format!("valid_from = {at}")));
+    for (terms, input, is_said) in
+        [(&one, "48.1,37.7\n", false), (&two, "48.1,37.7\n", true), (&two, "48.1,37.7,,2021-01-01T00:00:00Z\n", false)]
+    {
+        std::fs::write(dir.path().join("agreement.toml"), terms).unwrap();
+        let output = locate(&["--agreement", dir.path().to_str().unwrap()], input);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(stderr(&output).contains("use --at TIME"), is_said, "{input}{}", stderr(&output));
+    }
+}
+
+#[test]
+fn what_may_be_a_slip_is_said_once() {
+    let line = file(LINE);
+    let output = locate(&["--line", line.path().to_str().unwrap()], "lat,lon,name\n37,48.5,a\n37,48.6,b\n48.5,37,c\n");
+    assert_eq!(output.status.code(), Some(0));
+    let told = stderr(&output);
+    assert_eq!(told.matches("are lat and lon swapped?").count(), 1, "{told}");
+    assert!(told.contains("lat 37, lon 48.5 is") && told.contains("not used of the input: name"), "{told}");
+    let folder = locate(&["--line", line.path().to_str().unwrap(), "config"], "");
+    assert_eq!(folder.status.code(), Some(65));
+    assert!(stderr(&folder).contains("config: is a folder"), "{}", stderr(&folder));
+    let neither = locate(&[], "");
+    assert!(stderr(&neither).contains("--agreement") && stderr(&neither).contains("--line"), "{}", stderr(&neither));
 }
 
 #[test]
@@ -63,7 +91,7 @@ fn a_time_before_every_version_has_no_line() {
         locate(&["--agreement", "config/agreements/example"], "lat,lon,time\n48.1,37.7,2001-01-01T00:00:00Z\n");
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(stdout(&output).contains("\"distance_m\":null,\"side\":\"undetermined\""), "{}", stdout(&output));
-    assert!(stderr(&output).contains("1 points have a time"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("1 point has a time"), "{}", stderr(&output));
 }
 
 #[test]

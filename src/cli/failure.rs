@@ -62,3 +62,13 @@ impl From<anyhow::Error> for Failure {
         Self { code: 1, lines: vec![format!("{error:#}")] }
     }
 }
+
+/// What is wrong with one line of JSON: the library counts lines too, but knows only this one.
+pub(super) fn json_fault(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let what = text.rfind(" at line ").map_or(text.as_str(), |end| &text[..end]);
+    match error.classify() {
+        serde_json::error::Category::Data => what.to_owned(),
+        _ => format!("is not JSON: {what} at column {}", error.column()),
+    }
+}

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use indicatif::ProgressBar;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -34,7 +34,7 @@ const HORIZON: Span = Span::from_secs(30 * 86_400);
 
 /// Arguments of `replay`.
 #[derive(Args)]
-#[command(after_help = "\
+#[command(group = ArgGroup::new("judged").required(true).multiple(true).args(["agreement", "from_journal"]), after_help = "\
 Input: JSON Lines of {\"received_at\": TIME, \"station\": ID, \"reading\": {...}}, or of bare readings;
 a bare one counts as received at its own time, or when the one before was, if that is later.
 Output: JSON Lines of {\"type\": \"alert\", ...}, every revision of every alert, in order; the same
@@ -45,7 +45,7 @@ as `truceline export alerts --log` prints of a live run.
   truceline replay --from-journal data/journal.db --agreement what-if/")]
 pub(super) struct ReplayArgs {
     /// Folder of the agreement to judge by; with --from-journal: in place of the journal's own
-    #[arg(long, value_name = "DIR", required_unless_present = "from_journal")]
+    #[arg(long, value_name = "DIR")]
     agreement: Option<PathBuf>,
     /// Device registry; with --from-journal: in place of the journal's own
     #[arg(long, value_name = "FILE")]

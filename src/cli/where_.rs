@@ -8,10 +8,10 @@ use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use indicatif::ProgressBar;
 use truceline_core::agreement::{Agreement, Validity};
-use truceline_core::geometry::{Area, LineIndex, Shape, ShapeFault, parse_geojson};
+use truceline_core::geometry::{Area, LineIndex, LonLat, Shape, ShapeFault, parse_geojson};
 use truceline_core::time::{Span, Time};
 
 use super::{Failure, progress};
@@ -19,15 +19,17 @@ use crate::config::load_agreement;
 use answer::{Answer, Writer};
 use points::{Point, Points};
 
+/// A point further from the line than this may have its coordinates swapped.
+const FAR_M: f64 = 1e6;
 /// A GeoJSON file is at most this large.
 const MAX_GEOJSON_BYTES: u64 = 64 << 20;
 
 /// Arguments of `where`.
 #[derive(Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = AFTER_HELP, group = ArgGroup::new("against").required(true).args(["agreement", "line"]))]
 pub struct WhereArgs {
     /// Folder of the agreement: its primary line and its zones
-    #[arg(long, value_name = "DIR", required_unless_present = "line", conflicts_with = "line")]
+    #[arg(long, value_name = "DIR")]
     agreement: Option<PathBuf>,
     /// One bare GeoJSON line (side a is left of its direction) or control area (side a is inside)
     #[arg(long, value_name = "FILE")]
@@ -70,6 +72,7 @@ enum Format {
 
 /// What points are held against.
 enum Against {
+    /// With the time of points that have none.
     Agreement(Box<Agreement>, Time),
     Line(LineIndex),
     Area(Area),
@@ -81,20 +84,62 @@ pub(super) fn run(arguments: &WhereArgs) -> Result<(), Failure> {
     let (bar, input) = open(&arguments.input)?;
     let input = BufReader::with_capacity(1 << 16, bar.wrap_read(input));
     let out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
-    let done = locate_all(&against, input, out, arguments.format);
+    let mut notes = Notes::default();
+    let done = locate_all(&against, input, out, arguments.format, &mut notes);
     bar.finish_and_clear();
+    notes.print(arguments, &against);
     match done {
-        Ok(nowhere) => {
-            if nowhere > 0 {
-                eprintln!("truceline: {nowhere} points have a time at which no version of the line is in force");
-            }
-            Ok(())
-        }
+        Ok(()) => Ok(()),
         Err(Stop::Point(message)) => Err(Failure::data(message)),
         // Whoever read the answers has seen enough.
         Err(Stop::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         Err(Stop::Output(error)) => Err(Failure::from(anyhow!("cannot write the output: {error}"))),
     }
+}
+
+/// What is to be said of the points beside their answers, once.
+#[derive(Default)]
+struct Notes {
+    /// Points at whose time no version of the line is in force.
+    nowhere: u64,
+    /// Points without a time.
+    timeless: u64,
+    /// The first point that is further from the line than is likely, and how far.
+    far: Option<(LonLat, f64)>,
+    unused: Vec<String>,
+}
+
+impl Notes {
+    fn print(&self, arguments: &WhereArgs, against: &Against) {
+        if !self.unused.is_empty() {
+            eprintln!("truceline: not used of the input: {}", self.unused.join(", "));
+        }
+        match self.nowhere {
+            0 => {}
+            1 => eprintln!("truceline: 1 point has a time at which no version of the line is in force"),
+            more => eprintln!("truceline: {more} points have a time at which no version of the line is in force"),
+        }
+        if let Some((LonLat { lon, lat }, distance_m)) = self.far {
+            let km = distance_m / 1e3;
+            eprintln!("truceline: lat {lat}, lon {lon} is {km:.0} km from the line; are lat and lon swapped?");
+        }
+        if let Against::Agreement(agreement, time) = against
+            && arguments.at.is_none()
+            && self.timeless > 0
+            && leaves_versions_out(agreement, *time)
+        {
+            eprintln!(
+                "truceline: points without a time are held against the versions in force at {time}, the newest; use --at TIME for others"
+            );
+        }
+    }
+}
+
+/// Whether another time would mean another version of the primary line or of a zone.
+fn leaves_versions_out(agreement: &Agreement, time: Time) -> bool {
+    let primary = agreement.lines.first().map(|line| &line.id);
+    let lines = agreement.lines.iter().filter(|line| Some(&line.id) == primary).map(|line| line.validity);
+    lines.chain(agreement.zones.iter().map(|zone| zone.validity)).any(|validity| !validity.contains(time))
 }
 
 /// Why the points were not all located.
@@ -110,24 +155,36 @@ impl From<std::io::Error> for Stop {
     }
 }
 
-/// Answers points until the end or the first bad one; how many had no line in force.
-fn locate_all(against: &Against, input: impl std::io::BufRead, out: impl Write, format: Format) -> Result<u64, Stop> {
+/// Answers points until the end or the first bad one.
+fn locate_all(
+    against: &Against,
+    input: impl std::io::BufRead,
+    out: impl Write,
+    format: Format,
+    notes: &mut Notes,
+) -> Result<(), Stop> {
     let mut writer = Writer::new(out, format)?;
-    let mut nowhere = 0;
-    for point in Points::new(input) {
-        let point = match point {
-            Ok(point) => point,
-            Err(message) => {
-                writer.flush()?;
-                return Err(Stop::Point(message));
-            }
+    let mut points = Points::new(input);
+    let done = loop {
+        let point = match points.next() {
+            Some(Ok(point)) => point,
+            Some(Err(message)) => break Err(Stop::Point(message)),
+            None => break Ok(()),
         };
         let answer = locate(against, &point);
-        nowhere += u64::from(answer.distance_m.is_none());
+        notes.timeless += u64::from(point.time.is_none());
+        match answer.distance_m {
+            None => notes.nowhere += 1,
+            Some(distance_m) if distance_m > FAR_M && notes.far.is_none() => {
+                notes.far = Some((point.position, distance_m));
+            }
+            Some(_) => {}
+        }
         writer.write(&answer)?;
-    }
+    };
+    notes.unused = points.unused().iter().cloned().collect();
     writer.flush()?;
-    Ok(nowhere)
+    done
 }
 
 fn locate(against: &Against, point: &Point) -> Answer {
@@ -160,18 +217,12 @@ fn against(arguments: &WhereArgs) -> Result<Against, Failure> {
     Ok(Against::Agreement(Box::new(agreement), time))
 }
 
-/// A time in the newest version of the primary line, or of a zone; says so where versions make a difference.
+/// A time in the newest version of the primary line, or of a zone.
 fn newest_version(agreement: &Agreement) -> Time {
     let within = |validity: Validity| validity.from.or(validity.to.map(|to| to - Span::from_nanos(1)));
     let lines = agreement.lines.iter().map(|line| line.validity);
     let zones = agreement.zones.iter().map(|zone| zone.validity);
-    let Some(time) = lines.filter_map(within).max().or_else(|| zones.filter_map(within).max()) else {
-        return Time::default();
-    };
-    eprintln!(
-        "truceline: points without a time are held against the versions in force at {time}, the newest; use --at TIME for others"
-    );
-    time
+    lines.filter_map(within).max().or_else(|| zones.filter_map(within).max()).unwrap_or_default()
 }
 
 fn read_line(file: &Path) -> Result<Against, Failure> {
@@ -202,8 +253,11 @@ fn open(name: &str) -> Result<(ProgressBar, Box<dyn Read>), Failure> {
     }
     let fault = |error: std::io::Error| Failure::data(format!("{name}: cannot be read: {error}"));
     let file = File::open(name).map_err(fault)?;
-    let length = file.metadata().map_err(fault)?.len();
-    Ok((progress::bytes(length), Box::new(file)))
+    let metadata = file.metadata().map_err(fault)?;
+    if metadata.is_dir() {
+        return Err(Failure::data(format!("{name}: is a folder; name a file of points")));
+    }
+    Ok((progress::bytes(metadata.len()), Box::new(file)))
 }
 
 #[cfg(test)]
@@ -212,10 +266,11 @@ mod tests {
 
     fn answers(against: &Against, input: &str, format: Format) -> Result<String, String> {
         let mut out = Vec::new();
-        let done = locate_all(against, input.as_bytes(), &mut out, format);
+        let mut notes = Notes::default();
+        let done = locate_all(against, input.as_bytes(), &mut out, format, &mut notes);
         let text = String::from_utf8(out).unwrap();
         match done {
-            Ok(_) => Ok(text),
+            Ok(()) => Ok(text),
             Err(Stop::Point(message)) => Err(format!("{text}{message}")),
             Err(Stop::Output(error)) => panic!("{error}"),
         }
@@ -276,12 +331,44 @@ mod tests {
             assert!(told.contains(wanted), "wanted '{wanted}' in '{told}'");
         }
         for (bad, wanted) in [
-            ("{\"lat\":48}", "line 1: missing field `lon`"),
+            ("{\"lat\":48}", "line 1: has no lon"),
+            ("{\"lat\":48,\"lon\":\"x\"}", "line 1: lon \"x\" is not a number"),
+            ("{\"lat\":48,\"lon\":37,\"lon\":38}", "line 1: lon is there twice"),
+            ("{\"lat\":48,\"lon\":37,\"hacc\":5}", "line 1: 'hacc' is not known; did you mean hacc_m?"),
+            ("{\"lat\":48,\"lon\":37,\"time\":5}", "line 1: time 5 is not a text in quotes"),
+            ("{\"lat\":48 \"lon\":37}", "line 1: is not JSON: expected `,` or `}` at column 11"),
+            ("{\"lat\":48,\"lon\":37}\n[48,37]", "line 2: invalid type: sequence, expected an object such as"),
+            ("lat,lon,hacc\n48,37,5\n", "line 1: 'hacc' is not known; did you mean hacc_m?"),
+            ("lat,lon,Accuracy_m\n48,37,5\n", "line 1: 'Accuracy_m' is not known; did you mean hacc_m?"),
+            ("lat,lon,timestamp\n48,37,5\n", "line 1: 'timestamp' is not known; did you mean time?"),
+            ("latitude,lon\n48,37\n", "line 1: 'latitude' is not known; did you mean lat?"),
             ("{\"lat\":48,\"lon\":400}", "line 1: lon 400 is out of range"),
             ("name,lat\nx,48\n", "line 1: the header has no column lon"),
         ] {
             let told = answers(&meridian(), bad, Format::Json).unwrap_err();
             assert!(told.contains(wanted), "wanted '{wanted}' in '{told}'");
+        }
+    }
+
+    #[test]
+    fn what_is_not_used_of_the_input_is_known_by_name() {
+        let unused = |input: &str| {
+            let mut notes = Notes::default();
+            locate_all(&meridian(), input.as_bytes(), Vec::new(), Format::Json, &mut notes).unwrap();
+            notes.unused
+        };
+        assert_eq!(unused("lat,lon,name,vacc_m,hacc_m,\n48.5,37,x,1,2,\n"), ["name", "vacc_m"]);
+        assert_eq!(unused("{\"lat\":48,\"lon\":37,\"id\":1}\n{\"lat\":48,\"lon\":37,\"id\":2}\n"), ["id"]);
+        assert!(unused("48.5,37,5\n").is_empty());
+    }
+
+    #[test]
+    fn numbers_have_no_more_digits_than_mean_something() {
+        let text = answers(&meridian(), "48.123456789,37.0123456789,20\n", Format::Csv).unwrap();
+        let row: Vec<usize> =
+            text.lines().nth(1).unwrap().split(',').map(|n| n.split('.').nth(1).map_or(0, str::len)).collect();
+        for (column, most) in [(2, 3), (4, 6), (5, 3), (6, 8), (7, 8)] {
+            assert!(row[column] <= most, "column {column} of {text}");
         }
     }
 

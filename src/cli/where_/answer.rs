@@ -56,7 +56,7 @@ impl Answer {
 
     fn new(point: &Point, located: Option<(LineFix, f64)>, zones: Vec<(Id, f64)>) -> Self {
         let LonLat { lon, lat } = point.position;
-        let zones = zones.into_iter().map(|(id, p)| Inside { id, probability: rounded(p, 1e5) }).collect();
+        let zones = zones.into_iter().map(|(id, p)| Inside { id, probability: rounded(p, 1e6) }).collect();
         let Some((fix, p_side_a)) = located else {
             return Self {
                 lat,
@@ -79,11 +79,11 @@ impl Answer {
         Self {
             lat,
             lon,
-            distance_m: Some(rounded(fix.distance_m, 1e6)),
+            distance_m: Some(rounded(fix.distance_m, 1e3)),
             side,
-            p_side_a: Some(rounded(p_side_a, 1e5)),
-            chainage_m: Some(rounded(fix.chainage_m, 1e6)),
-            foot: Some(Foot { lat: rounded(fix.foot.lat, 1e12), lon: rounded(fix.foot.lon, 1e12) }),
+            p_side_a: Some(rounded(p_side_a, 1e6)),
+            chainage_m: Some(rounded(fix.chainage_m, 1e3)),
+            foot: Some(Foot { lat: rounded(fix.foot.lat, 1e8), lon: rounded(fix.foot.lon, 1e8) }),
             zones,
         }
     }

@@ -1,13 +1,22 @@
 //! Points from CSV or JSON Lines, one a line.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::io::{BufRead, Read};
 
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use truceline_core::geometry::LonLat;
 use truceline_core::time::Time;
 
+use crate::cli::failure::json_fault;
+
 /// Longest line.
 const MAX_LINE: u64 = 64 << 10;
+
+/// The names of what a point consists of.
+const KNOWN: [&str; 4] = ["lat", "lon", "hacc_m", "time"];
 
 /// One point of the input.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,12 +27,29 @@ pub(super) struct Point {
     pub(super) time: Option<Time>,
 }
 
-#[derive(Deserialize)]
-struct JsonPoint {
-    lat: f64,
-    lon: f64,
-    hacc_m: Option<f64>,
-    time: Option<Time>,
+/// The keys of an object in the order in which they stand, each with its value as written.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object such as {\"lat\":48.02,\"lon\":37.81}")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::with_capacity(4);
+                while let Some(member) = object.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
 }
 
 /// How the lines are written, known from the first one.
@@ -50,11 +76,17 @@ pub(super) struct Points<R> {
     line: u64,
     text: Vec<u8>,
     form: Form,
+    unused: BTreeSet<String>,
 }
 
 impl<R: BufRead> Points<R> {
     pub(super) const fn new(input: R) -> Self {
-        Self { input, line: 0, text: Vec::new(), form: Form::Unknown }
+        Self { input, line: 0, text: Vec::new(), form: Form::Unknown, unused: BTreeSet::new() }
+    }
+
+    /// Names of columns or keys that the input has so far and nothing is made of.
+    pub(super) const fn unused(&self) -> &BTreeSet<String> {
+        &self.unused
     }
 
     /// The next line's point; `None` for a header or an empty line.
@@ -68,7 +100,7 @@ impl<R: BufRead> Points<R> {
             if text.starts_with('{') {
                 self.form = Form::Json;
             } else {
-                let (columns, is_header) = columns(text)?;
+                let (columns, is_header) = columns(text, &mut self.unused)?;
                 self.form = Form::Csv(columns);
                 if is_header {
                     return Ok(None);
@@ -77,7 +109,7 @@ impl<R: BufRead> Points<R> {
         }
         match &self.form {
             Form::Csv(columns) => csv_point(text, columns),
-            Form::Json | Form::Unknown => json_point(text),
+            Form::Json | Form::Unknown => json_point(text, &mut self.unused),
         }
         .map(Some)
     }
@@ -107,19 +139,96 @@ impl<R: BufRead> Iterator for Points<R> {
     }
 }
 
-fn json_point(text: &str) -> Result<Point, String> {
-    let point: JsonPoint = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    checked(point.lat, point.lon, point.hacc_m.unwrap_or(0.0), point.time)
+/// More unused names than these are not kept: keys may be made up anew for each point.
+const MAX_UNUSED: usize = 20;
+
+/// Keeps a name that nothing is made of; refuses one that may be meant for one of `absent`.
+fn set_aside(name: &str, absent: &[&str], unused: &mut BTreeSet<String>) -> Result<(), String> {
+    let lower = name.to_lowercase();
+    for wanted in absent {
+        let is_near = match *wanted {
+            // A vertical accuracy is something else.
+            "hacc_m" => {
+                !lower.starts_with('v')
+                    && (lower.contains("acc_")
+                        || lower.ends_with("acc")
+                        || lower.contains("accuracy")
+                        || is_close(&lower, wanted))
+            }
+            "time" => ["timestamp", "datetime", "time_utc"].contains(&lower.as_str()) || is_close(&lower, wanted),
+            "lat" => lower == "latitude",
+            _ => ["lng", "long", "longitude"].contains(&lower.as_str()),
+        };
+        if is_near {
+            return Err(format!("'{}' is not known; did you mean {wanted}?", shown(name)));
+        }
+    }
+    if unused.len() < MAX_UNUSED && !unused.contains(name) {
+        unused.insert(shown(name));
+    }
+    Ok(())
+}
+
+/// One letter is missing, too many, or another.
+fn is_close(name: &str, wanted: &str) -> bool {
+    let (name, wanted): (Vec<char>, Vec<char>) = (name.chars().collect(), wanted.chars().collect());
+    let same = name.iter().zip(&wanted).take_while(|(a, b)| a == b).count();
+    let (rest, other) = (&name[same..], &wanted[same..]);
+    let without_first = |letters: &[char]| letters.get(1..).map(<[char]>::to_vec);
+    name.len() + 1 >= wanted.len()
+        && (without_first(rest).as_deref() == Some(other)
+            || without_first(other).as_deref() == Some(rest)
+            || (!rest.is_empty() && without_first(rest) == without_first(other)))
+}
+
+fn json_point(text: &str, unused: &mut BTreeSet<String>) -> Result<Point, String> {
+    let Members(members) = serde_json::from_str(text).map_err(|error| json_fault(&error))?;
+    let mut values: [Option<&str>; 4] = [None; 4];
+    for (key, value) in &members {
+        let Some(place) = KNOWN.iter().position(|known| known == key) else { continue };
+        if values[place].replace(value.get()).is_some() {
+            return Err(format!("{key} is there twice"));
+        }
+    }
+    if members.len() > values.iter().flatten().count() {
+        let absent: Vec<&str> =
+            KNOWN.into_iter().zip(values).filter(|(_, value)| value.is_none()).map(|(known, _)| known).collect();
+        for (key, _) in members.iter().filter(|(key, _)| !KNOWN.contains(&key.as_str())) {
+            set_aside(key, &absent, unused)?;
+        }
+    }
+    let [lat, lon, hacc_m, time] = values.map(|value| value.filter(|text| *text != "null"));
+    let number =
+        |name: &str, value: &str| value.parse::<f64>().map_err(|_| format!("{name} {} is not a number", shown(value)));
+    let needed = |name: &str, value: Option<&str>| {
+        number(name, value.ok_or_else(|| format!("has no {name}; write {{\"lat\":..,\"lon\":..}}"))?)
+    };
+    let hacc_m = hacc_m.map_or(Ok(0.0), |value| number("hacc_m", value))?;
+    let time = match time {
+        Some(value) if value.starts_with('"') => {
+            let text: String = serde_json::from_str(value).map_err(|error| json_fault(&error))?;
+            Some(text.parse::<Time>().map_err(|error| error.to_string())?)
+        }
+        Some(value) => return Err(format!("time {} is not a text in quotes", shown(value))),
+        None => None,
+    };
+    checked(needed("lat", lat)?, needed("lon", lon)?, hacc_m, time)
 }
 
 /// The columns by the first line, and whether that is a header.
-fn columns(first: &str) -> Result<(Columns, bool), String> {
+fn columns(first: &str, unused: &mut BTreeSet<String>) -> Result<(Columns, bool), String> {
     let separator = [b',', b';', b'\t'].into_iter().find(|sign| first.as_bytes().contains(sign)).unwrap_or(b',');
     let names = fields(first, separator);
     if names.first().is_some_and(|name| name.parse::<f64>().is_ok()) {
         return Ok((Columns { separator, lat: 0, lon: 1, hacc_m: Some(2), time: Some(3) }, false));
     }
     let place = |wanted: &str| names.iter().position(|name| name.eq_ignore_ascii_case(wanted));
+    let absent: Vec<&str> = KNOWN.into_iter().filter(|known| place(known).is_none()).collect();
+    for name in &names {
+        if !name.is_empty() && !KNOWN.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+            set_aside(name, &absent, unused)?;
+        }
+    }
     let needed = |wanted: &str| {
         place(wanted).ok_or_else(|| format!("the header has no column {wanted}; write lat,lon[,hacc_m][,time]"))
     };
