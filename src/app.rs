@@ -33,8 +33,8 @@ use crate::sinks::{
     Cursors, Delays, Form, Generation, InfluxConfig, MqttConfig, RunningSink, start_influx, start_mqtt,
 };
 use answers::Answers;
-use ports::{DeskStore, JournalLog, JournalRanges, JournalStore, JournalTicks, sources};
-use terms::Terms;
+use ports::{DeskStore, JournalLog, JournalRanges, JournalStore, JournalTicks, Sources, sources};
+use terms::{Terms, TermsError};
 
 /// How often the wall clock is compared with journal time.
 const CLOCK_LOOK: Duration = Duration::from_secs(1);
@@ -54,6 +54,15 @@ pub enum AppError {
     Storage(String),
     /// An address is taken, a thread cannot be started.
     Start(String),
+}
+
+impl From<TermsError> for AppError {
+    fn from(error: TermsError) -> Self {
+        match error {
+            TermsError::Faulty(faults) => Self::Config(faults),
+            TermsError::Storage(error) => Self::Storage(error.to_string()),
+        }
+    }
 }
 
 fn storage(error: impl Display) -> AppError {
@@ -111,8 +120,17 @@ impl App {
         let cursors = Cursors::open(&config.data_dir.join("sinks.db")).map_err(storage)?;
 
         let terms = Arc::new(Terms::new());
-        let loaded = terms::load(&config, &journal.reader()).map_err(AppError::Config)?;
+        let loaded = terms::load(&config, &journal.reader())?;
+        let identity = journal.identity();
         let head = *journal.head().borrow();
+        desk.belong_to(identity).map_err(storage)?;
+        let judged = desk.cursor().map_err(storage)?;
+        if judged > head {
+            let message = format!(
+                "desk.db has judged up to entry {judged} and the journal ends at {head}; restore both from one backup"
+            );
+            return Err(AppError::Storage(message));
+        }
         let last = journal.reader().entry(head).map_err(storage)?.map(|entry| entry.arrived);
         let clock = Arc::new(Clock::start(last));
         let mut bodies = vec![Body::Service(true), Body::Clock { offset_ns: clock.offset_ns() }];
@@ -142,7 +160,9 @@ impl App {
         let stop_intake = CancellationToken::new();
         let (intake, intake_status) = start_intake(mqtt.intake, &journal, &terms, &clock, &stop_intake);
         let stop_sinks = CancellationToken::new();
-        let sinks = start_sinks(&config, &mqtt.publisher, &log, &desk, &cursors, &clock, &stop_sinks);
+        let generation = Generation { number: identity, began_after: 0 };
+        let sinks =
+            start_sinks(&config, &mqtt.publisher, generation, sources(&log, &desk), &cursors, &clock, &stop_sinks);
 
         let answers = Answers {
             reader: journal.reader(),
@@ -244,7 +264,8 @@ impl App {
                 }
                 self.terms.take(loaded);
             }
-            Err(faults) => {
+            Err(TermsError::Storage(error)) => tracing::error!("reload: {error}; what was in force stays in force"),
+            Err(TermsError::Faulty(faults)) => {
                 for fault in &faults {
                     tracing::error!("reload: {fault}");
                 }
@@ -384,16 +405,15 @@ fn start_intake(
 fn start_sinks(
     config: &Config,
     publisher: &MqttConfig,
-    log: &JournalLog,
-    desk: &Desk,
+    generation: Generation,
+    (readings, alerts): Sources,
     cursors: &Cursors,
     clock: &Arc<Clock>,
     stop: &CancellationToken,
 ) -> Vec<RunningSink> {
-    let (readings, alerts) = sources(log, desk);
     let clock = Arc::clone(clock);
     let now: crate::sinks::Now = Arc::new(move || clock.journal());
-    let mut sinks = vec![start_mqtt(publisher, Arc::clone(&alerts), cursors, &now, stop)];
+    let mut sinks = vec![start_mqtt(publisher, generation, Arc::clone(&alerts), cursors, &now, stop)];
     if let Some(influxdb) = &config.influxdb {
         let influx = InfluxConfig {
             url: influxdb.url.clone(),
@@ -405,7 +425,7 @@ fn start_sinks(
             timeout: Duration::from_secs(30),
             max_lag: None,
             delays: Delays::default(),
-            generation: Generation::default(),
+            generation,
         };
         sinks.extend(start_influx(&influx, readings, alerts, cursors, &now, stop));
     }

@@ -404,6 +404,29 @@ fn wrong_use_ends_with_64_and_help_with_0() {
 }
 
 #[test]
+fn a_desk_of_another_journal_is_refused_before_anything_is_written() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut service = Service::new(dir.path(), "mqtt://127.0.0.1:1", &[]);
+    service.spawn();
+    wait_for("an answer", LIMIT, || service.get("/healthz").is_some());
+    assert_eq!(service.stop(), Some(0));
+    for name in ["journal.db", "journal.db-wal", "journal.db-shm"] {
+        let _ = std::fs::remove_file(service.data_dir.join(name));
+    }
+    for _ in 0..2 {
+        service.spawn();
+        assert_eq!(service.wait(), Some(74), "{}", service.log());
+        assert!(service.log().contains("belongs to another journal"), "{}", service.log());
+    }
+    let reader = Reader::open(&service.data_dir.join("journal.db")).expect("the journal");
+    assert_eq!(reader.head().expect("reads"), 0, "nothing was appended");
+    std::fs::remove_file(service.data_dir.join("desk.db")).expect("removed");
+    service.spawn();
+    wait_for("an answer", LIMIT, || service.get("/healthz").is_some());
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
 fn two_services_on_one_data_folder_are_told_apart() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut first = Service::new(dir.path(), "mqtt://127.0.0.1:1", &[]);

@@ -40,58 +40,77 @@ fn failed(error: impl std::fmt::Display) -> QueryError {
     QueryError::Failed(error.to_string())
 }
 
-/// Ends a page once its items have `max_bytes`.
-fn bounded<T>(mut items: Vec<T>, next: Option<u64>, max_bytes: usize, size: impl Fn(&T) -> (usize, u64)) -> Page<T> {
-    let mut bytes = 0;
-    for index in 0..items.len() {
-        let (length, offset) = size(&items[index]);
-        bytes += length;
-        if bytes >= max_bytes && index + 1 < items.len() {
-            items.truncate(index + 1);
-            return Page { items, next: Some(offset) };
+/// Rows read at once: a chunk of the largest readings takes 16 MiB.
+const CHUNK: usize = 16;
+
+/// A page of at most `limit` rows that ends once they have `max_bytes`, read so that little more is ever in memory.
+fn in_chunks<T>(
+    limit: usize,
+    max_bytes: usize,
+    mut read: impl FnMut(usize, Option<u64>) -> Result<Page<(usize, T)>, QueryError>,
+) -> Result<Page<T>, QueryError> {
+    let mut items = Vec::new();
+    let (mut bytes, mut next) = (0, None);
+    loop {
+        // As many as fit if they are as large as those before, and twice as many as there are at most.
+        let average = bytes / items.len().max(1) + 1;
+        let fitting = ((max_bytes - bytes) / average).clamp(CHUNK, CHUNK.max(2 * items.len()));
+        let page = read(fitting.min(limit - items.len()), next)?;
+        for (size, item) in page.items {
+            bytes += size;
+            items.push(item);
+        }
+        next = page.next;
+        if next.is_none() || items.len() >= limit || bytes >= max_bytes {
+            return Ok(Page { items, next });
         }
     }
-    Page { items, next }
 }
 
 impl Queries for Answers {
     fn readings(&self, filter: &ReadingFilter) -> Result<Page<ReadingRow>, QueryError> {
-        let page = self
-            .reader
-            .readings(&journal::ReadingFilter {
-                device: filter.device.clone(),
-                station: filter.station.clone(),
-                kind: filter.kind.map(str::to_owned),
-                from: filter.from,
-                to: filter.to,
-                before: filter.before,
-                limit: filter.limit,
-            })
-            .map_err(failed)?;
-        let rows = page.items.into_iter().filter_map(|entry| match entry.body {
-            Body::Reading(reading) => {
-                Some(ReadingRow { offset: entry.offset, received_at: entry.arrived, entry: reading })
-            }
-            _ => None,
-        });
-        Ok(bounded(rows.collect(), page.next, filter.max_bytes, |row| (row.entry.bytes.len(), row.offset)))
+        let mut wanted = journal::ReadingFilter {
+            device: filter.device.clone(),
+            station: filter.station.clone(),
+            kind: filter.kind.map(str::to_owned),
+            from: filter.from,
+            to: filter.to,
+            before: filter.before,
+            limit: 0,
+        };
+        in_chunks(filter.limit, filter.max_bytes, |limit, before| {
+            wanted.limit = limit;
+            wanted.before = before.or(filter.before);
+            let page = self.reader.readings(&wanted).map_err(failed)?;
+            let rows = page.items.into_iter().filter_map(|entry| match entry.body {
+                Body::Reading(reading) => {
+                    Some(ReadingRow { offset: entry.offset, received_at: entry.arrived, entry: reading })
+                }
+                _ => None,
+            });
+            Ok(Page { items: rows.map(|row| (row.entry.bytes.len(), row)).collect(), next: page.next })
+        })
     }
 
     fn rejects(&self, filter: &RejectFilter) -> Result<Page<RejectRow>, QueryError> {
-        let page = self
-            .reader
-            .rejects(&journal::RejectFilter {
-                reason: filter.reason,
-                device: filter.device.clone(),
-                before: filter.before,
-                limit: filter.limit,
-            })
-            .map_err(failed)?;
-        let rows = page.items.into_iter().filter_map(|entry| match entry.body {
-            Body::Reject(reject) => Some(RejectRow { offset: entry.offset, received_at: entry.arrived, entry: reject }),
-            _ => None,
-        });
-        Ok(bounded(rows.collect(), page.next, filter.max_bytes, |row| (row.entry.bytes.len(), row.offset)))
+        in_chunks(filter.limit, filter.max_bytes, |limit, before| {
+            let page = self
+                .reader
+                .rejects(&journal::RejectFilter {
+                    reason: filter.reason,
+                    device: filter.device.clone(),
+                    before: before.or(filter.before),
+                    limit,
+                })
+                .map_err(failed)?;
+            let rows = page.items.into_iter().filter_map(|entry| match entry.body {
+                Body::Reject(reject) => {
+                    Some(RejectRow { offset: entry.offset, received_at: entry.arrived, entry: reject })
+                }
+                _ => None,
+            });
+            Ok(Page { items: rows.map(|row| (row.entry.bytes.len(), row)).collect(), next: page.next })
+        })
     }
 
     fn devices(&self) -> Result<Vec<DeviceStatus>, QueryError> {

@@ -130,7 +130,10 @@ impl sinks::AlertSource for DeskLog {
     }
 }
 
+/// Both logs, as sinks read them.
+pub(super) type Sources = (Arc<dyn sinks::ReadingSource>, Arc<dyn sinks::AlertSource>);
+
 /// Both logs, for the sinks.
-pub(super) fn sources(log: &JournalLog, desk: &Desk) -> (Arc<dyn sinks::ReadingSource>, Arc<dyn sinks::AlertSource>) {
+pub(super) fn sources(log: &JournalLog, desk: &Desk) -> Sources {
     (Arc::new(log.clone()), Arc::new(DeskLog(desk.clone())))
 }

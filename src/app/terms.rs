@@ -10,7 +10,7 @@ use truceline_core::registry::{Registry, parse_registry};
 
 use crate::config::load_agreement;
 use crate::config::{Config, read_registry};
-use crate::journal::Reader;
+use crate::journal::{JournalError, Reader};
 
 /// What is in force, for those who ask.
 pub(super) struct Terms {
@@ -52,13 +52,25 @@ impl Terms {
     }
 }
 
+/// Why terms cannot be taken into force.
+pub(super) enum TermsError {
+    /// Every fault of the files.
+    Faulty(Vec<String>),
+    /// The journal cannot be read.
+    Storage(JournalError),
+}
+
 /// Reads and checks both; every fault of both.
 ///
 /// Without a folder or file the one in the journal stays in force.
-pub(super) fn load(config: &Config, reader: &Reader) -> Result<Loaded, Vec<String>> {
+pub(super) fn load(config: &Config, reader: &Reader) -> Result<Loaded, TermsError> {
+    let (held_agreement, held_registry) = (
+        reader.latest_agreement().map_err(TermsError::Storage)?,
+        reader.latest_registry().map_err(TermsError::Storage)?,
+    );
     let mut faults = Vec::new();
     let mut loaded = Loaded { agreement: None, registry: None, bodies: Vec::new(), words: Vec::new() };
-    match agreement(config.agreement_dir.as_deref(), reader) {
+    match agreement(config.agreement_dir.as_deref(), held_agreement) {
         Ok(Some((document, agreement, is_new))) => {
             let said = format!("agreement '{}' {}", agreement.id, &document.hash[..12.min(document.hash.len())]);
             loaded.words.push(if is_new { format!("{said} comes into force") } else { format!("{said} is in force") });
@@ -72,7 +84,7 @@ pub(super) fn load(config: &Config, reader: &Reader) -> Result<Loaded, Vec<Strin
         }
         Err(found) => faults.extend(found),
     }
-    match registry(config.devices_file.as_deref(), reader) {
+    match registry(config.devices_file.as_deref(), held_registry) {
         Ok(Some((document, registry, is_new))) => {
             loaded.words.push(format!("{} devices are registered", registry.devices.len()));
             loaded.registry = Some(registry);
@@ -87,14 +99,13 @@ pub(super) fn load(config: &Config, reader: &Reader) -> Result<Loaded, Vec<Strin
         }
         Err(found) => faults.extend(found),
     }
-    if faults.is_empty() { Ok(loaded) } else { Err(faults) }
+    if faults.is_empty() { Ok(loaded) } else { Err(TermsError::Faulty(faults)) }
 }
 
 /// A document, what it says, and whether the journal has to be told.
 type Found<T> = Result<Option<(Document, T, bool)>, Vec<String>>;
 
-fn agreement(dir: Option<&Path>, reader: &Reader) -> Found<Agreement> {
-    let held = reader.latest_agreement().map_err(|error| vec![error.to_string()])?;
+fn agreement(dir: Option<&Path>, held: Option<Document>) -> Found<Agreement> {
     let Some(dir) = dir else {
         let Some(document) = held else { return Ok(None) };
         let fault =
@@ -111,8 +122,7 @@ fn agreement(dir: Option<&Path>, reader: &Reader) -> Found<Agreement> {
     Ok(Some((document, agreement, is_new)))
 }
 
-fn registry(file: Option<&Path>, reader: &Reader) -> Found<Registry> {
-    let held = reader.latest_registry().map_err(|error| vec![error.to_string()])?;
+fn registry(file: Option<&Path>, held: Option<Document>) -> Found<Registry> {
     let Some(file) = file else {
         let Some(document) = held else { return Ok(None) };
         let registry = parse_registry(&document.text).map_err(|faults| {

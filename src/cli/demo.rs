@@ -7,7 +7,7 @@ use clap::Args;
 use firmware_sim::{PlayOptions, Scenario, play};
 use tokio_util::sync::CancellationToken;
 
-use super::run::{runtime, signals};
+use super::run::{block_on, signals};
 use super::{Failure, telemetry};
 use crate::app::App;
 use crate::config;
@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
     let scenario = Scenario::load(&folder.path().join(FILES_DIR).join("scenario.toml"))
         .map_err(|faults| Failure::config(faults.0))?;
     telemetry::log(&config.log);
-    runtime()?.block_on(async {
+    block_on(async {
         let (stop, reload) = signals()?;
         let app = App::start(config, telemetry::metrics()?).await?;
         let page = app.address();

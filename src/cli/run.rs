@@ -24,11 +24,19 @@ pub(super) struct RunArgs {
 pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
     let config = load(arguments.config.as_deref())?;
     telemetry::log(&config.log);
-    runtime()?.block_on(async {
+    block_on(async {
         let (stop, reload) = signals()?;
         let app = App::start(config, telemetry::metrics()?).await?;
         Ok(app.run(stop, reload).await?)
     })
+}
+
+/// Runs to the end; a query that nobody waits for any more does not hold the process up.
+pub(super) fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = runtime()?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    result
 }
 
 /// Loads the configuration of `file` and the environment.
@@ -36,7 +44,7 @@ pub(super) fn load(file: Option<&Path>) -> Result<Config, Failure> {
     config::load(file, config::environment()).map_err(Failure::config)
 }
 
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -24,6 +24,20 @@ pub type Found = Result<Option<(Encoding, Vec<u8>)>, Box<dyn std::error::Error +
 pub type FindCited<'a> = dyn Fn(u64) -> Found + 'a;
 
 impl Desk {
+    /// Makes the desk this journal's, or finds that it is.
+    ///
+    /// # Errors
+    /// It is another's, or cannot be written.
+    pub fn belong_to(&self, journal: u64) -> Result<(), DeskError> {
+        let fault = |source| writing(&self.inner.path, source);
+        self.write(|connection| {
+            let journal = journal.cast_signed();
+            connection.execute("INSERT OR IGNORE INTO owner VALUES (1, ?1)", [journal]).map_err(fault)?;
+            let owner: i64 = connection.query_row("SELECT journal FROM owner", [], |row| row.get(0)).map_err(fault)?;
+            if owner == journal { Ok(()) } else { Err(DeskError::OtherJournal { path: self.inner.path.clone() }) }
+        })
+    }
+
     /// Takes in all that the entries up to `through` caused, as one transaction.
     ///
     /// Outputs of entries at or below the cursor are ignored, so that applying again

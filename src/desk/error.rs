@@ -23,6 +23,12 @@ pub enum DeskError {
         /// The newest that this program knows.
         known: i64,
     },
+    /// It follows from another journal.
+    #[error("the desk {} belongs to another journal; restore both from one backup, or move the desk away: it is then built anew from the journal", path.display())]
+    OtherJournal {
+        /// The desk's file.
+        path: PathBuf,
+    },
     /// A commit failed: nothing of it was stored.
     #[error("cannot write to the desk {}: {source}; free space or repair the disk, then start again", path.display())]
     Write {

@@ -12,6 +12,8 @@ const STEPS: [&str; 1] = ["
     -- How far the journal has been judged: everything that entries up to `through` caused is in the log.
     CREATE TABLE cursor (one INTEGER PRIMARY KEY CHECK (one = 1), through INTEGER NOT NULL) STRICT;
     INSERT INTO cursor VALUES (1, 0);
+    -- The journal that all of it follows from.
+    CREATE TABLE owner (one INTEGER PRIMARY KEY CHECK (one = 1), journal INTEGER NOT NULL) STRICT;
     -- The current revision of each alert, with the columns that lists filter by.
     CREATE TABLE alert (
         id TEXT PRIMARY KEY,

@@ -38,7 +38,7 @@ impl LinkFault {
 /// A connection that lived this long was a success.
 pub(crate) const HELD: Duration = Duration::from_secs(5);
 /// A rival lets no connection live this long: each waits no longer before it comes back.
-const UNDISTURBED: Duration = Duration::from_secs(60);
+const UNDISTURBED: Duration = Duration::from_secs(3);
 
 /// Notices that two clients with one client id throw each other out.
 ///

@@ -94,7 +94,7 @@ impl Session {
             registry,
             status,
             backoff: Backoff::new(config.backoff_min, config.backoff_max),
-            takeovers: Backoff::new(config.takeover_pause.saturating_mul(2), config.takeover_pause.saturating_mul(16)),
+            takeovers: Backoff::new(config.takeover_pause, config.takeover_pause.saturating_mul(2)),
             rivalry: Rivalry::new(config.rival_after),
             subscribed: false,
             linked_at: None,

@@ -146,8 +146,10 @@ impl StoredBoard {
                     (boot, Some((seq, RejectReason::ConflictingDuplicate)))
                 }
                 (Told::Reading { boot, .. }, _) => (boot, None),
-                (Told::Reject { reason, identity: Some((boot, seq)) }, _) => (boot, Some((seq, reason))),
-                (Told::Reject { identity: None, .. } | Told::Other, _) => continue,
+                (Told::Reject { reason, identity: Some((boot, seq)) }, _) if !is_strange(reason) => {
+                    (boot, Some((seq, reason)))
+                }
+                (Told::Reject { .. } | Told::Other, _) => continue,
             };
             if reject.is_none() && last_clean == Some(boot) {
                 continue;
@@ -216,6 +218,12 @@ impl StoredBoard {
         }
         true
     }
+}
+
+/// Whoever writes below another station, or for a device that nobody knows, is not told what is stored, nor
+/// may it move where the device is told.
+fn is_strange(reason: RejectReason) -> bool {
+    matches!(reason, RejectReason::TopicMismatch | RejectReason::UnknownDevice)
 }
 
 impl DeviceBoard {

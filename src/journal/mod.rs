@@ -65,6 +65,7 @@ pub struct Journal {
     requests: mpsc::Sender<Request>,
     channels: Channels,
     config: JournalConfig,
+    identity: u64,
     reader: Reader,
     head: watch::Receiver<u64>,
     counts: watch::Receiver<Counts>,
@@ -84,7 +85,9 @@ impl Journal {
         if lock.try_lock().is_err() {
             return Err(JournalError::InUse(config.path.clone()));
         }
-        let writer = Writer::load(schema::open_writer(&config.path)?, &config)?;
+        let file = schema::open_writer(&config.path)?;
+        let identity = schema::identity(&file).map_err(|source| JournalError::sort(&config.path, source))?;
+        let writer = Writer::load(file, &config)?;
         let (head_sender, head) = watch::channel(writer.head());
         let (counts_sender, counts) = watch::channel(writer.counts().clone());
         let (failed_sender, failed) = watch::channel(None);
@@ -102,7 +105,12 @@ impl Journal {
             })
             .map_err(folder)?;
         let reader = Reader::new(config.path.clone());
-        Ok(Self { requests, channels, config, reader, head, counts, failed, thread: Some(thread) })
+        Ok(Self { requests, channels, config, identity, reader, head, counts, failed, thread: Some(thread) })
+    }
+
+    /// Tells this journal from every other: what follows from one journal must not be held against another.
+    pub fn identity(&self) -> u64 {
+        self.identity
     }
 
     /// A way to append, and its receipts, which end when the writer stops.

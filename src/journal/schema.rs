@@ -136,6 +136,16 @@ fn damaged(path: &Path, detail: String) -> JournalError {
     JournalError::Damaged { path: path.to_path_buf(), detail }
 }
 
+/// A number drawn when the journal was made; below 2^62, so that it fits wherever it is kept.
+pub(super) fn identity(file: &Connection) -> rusqlite::Result<u64> {
+    file.execute(
+        "INSERT OR IGNORE INTO meta (key, value) VALUES ('identity', ?)",
+        [fastrand::u64(1..1 << 62).cast_signed()],
+    )?;
+    file.query_row("SELECT value FROM meta WHERE key = 'identity'", [], |row| row.get::<_, i64>(0))
+        .map(i64::cast_unsigned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -76,7 +76,7 @@ fn start(folder: &Path, port: u16, rows: &Arc<Log<AlertRow>>) -> (RunningSink, C
     };
     let cursors = Cursors::open(&folder.join("sinks.db")).expect("the sinks' file");
     let stop = CancellationToken::new();
-    (start_mqtt(&config, rows.clone(), &cursors, &late(), &stop), stop)
+    (start_mqtt(&config, truceline::sinks::Generation::default(), rows.clone(), &cursors, &late(), &stop), stop)
 }
 
 /// Receives until every one of these revisions of the ten alerts has come; how many came in all.

@@ -295,6 +295,7 @@ impl Engine {
             self.frame.limits.undecodable += 1;
             return;
         };
+        let reading = reading.bounded();
         let Some(record) = self.records.by_id.get_mut(&entry.device) else { return };
         if newest {
             record.stand = sighting::reported(&reading, device).or(record.stand);

@@ -112,7 +112,8 @@ impl BoxTree {
     /// Visits items whose box may be within a radius of `at`, near ones first; the visitor returns the radius
     /// in metres that still matters.
     pub(super) fn visit(&self, at: Vector, radius_m: f64, mut visitor: impl FnMut(usize) -> f64) {
-        if self.nodes.is_empty() {
+        // From a place that is none nothing is near.
+        if self.nodes.is_empty() || !at.iter().all(|part| part.is_finite()) {
             return;
         }
         let local = minus(at, self.origin);

@@ -3,6 +3,7 @@
 //! Bytes become a small tree ([`value`]), the same for JSON ([`json`]) and CBOR ([`cbor`]); its fields are read with
 //! the contract's types and ranges ([`fields`]); [`envelope`] and [`payload`] say which fields.
 
+mod bounded;
 mod cbor;
 mod decode;
 mod encode;
@@ -17,6 +18,7 @@ mod reject;
 mod state;
 mod value;
 
+pub use bounded::MAX_DISTANCE_M;
 pub use decode::*;
 pub use encode::*;
 pub use kind::*;

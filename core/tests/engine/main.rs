@@ -12,6 +12,7 @@ mod agreement_swap;
 mod crossing;
 mod crossing_model;
 mod determinism;
+mod hostile;
 mod limits;
 mod no_fire;
 mod scene;

@@ -48,13 +48,14 @@ pub struct MqttConfig {
 /// Starts the loop. Must be called within a Tokio runtime; a broker that is absent is tried until it is there.
 pub fn start_mqtt(
     config: &MqttConfig,
+    generation: super::Generation,
     alerts: Arc<dyn AlertSource>,
     cursors: &Cursors,
     now: &Now,
     stop: &CancellationToken,
 ) -> RunningSink {
     worker::start(Worker {
-        place: Place { sink: "mqtt_alerts", destination: String::new(), generation: super::Generation::default() },
+        place: Place { sink: "mqtt_alerts", destination: String::new(), generation },
         pace: Pace {
             batch: IN_FLIGHT,
             hold: Span::from_nanos(i64::try_from(config.viewer_delay.as_nanos()).unwrap_or(i64::MAX)),
