@@ -43,7 +43,7 @@ use crate::alert::Alert;
 use crate::id::Id;
 use crate::log::{Body, Document, Entry, ReadingEntry, StateEntry};
 use crate::time::{Span, Time};
-use crate::wire::{Data, decode_one};
+use crate::wire::{Data, FUTURE_ALLOWED, decode_one};
 use book::Book;
 use frame::Frame;
 use record::{Records, Stand};
@@ -281,6 +281,11 @@ impl Engine {
     }
 
     fn take_reading(&mut self, entry: &ReadingEntry) {
+        // A clock that admits to be a day off may be a day ahead: taken at its word it would make all that
+        // its track does until then old. It is judged as of its arrival.
+        let wall = self.frame.wall(self.frame.now);
+        let early = (entry.time > wall + FUTURE_ALLOWED).then(|| ReadingEntry { time: wall, ..entry.clone() });
+        let entry = early.as_ref().unwrap_or(entry);
         let roll = self.roll.clone();
         let device = roll.device(&entry.device);
         let station = device.map_or(&entry.station, |device| &device.station);

@@ -55,6 +55,16 @@ fn wandering_along_the_line_within_the_accuracy_is_no_crossing() {
 }
 
 #[test]
+fn a_reading_dated_a_day_ahead_does_not_blind_its_track() {
+    let mut scene = Scene::new(RULE, &radar());
+    scene.reading("st01-rd01", 80_000.0, 0.0, sighting("t1", "vehicle", (300.0, 0.0), 10.0));
+    for (second, north) in [(20.0, 200.0), (40.0, -200.0)] {
+        scene.track(second, "t1", "vehicle", (north, 0.0), 10.0);
+    }
+    assert_eq!(direction(&scene.only_alert()), "a_to_b");
+}
+
+#[test]
 fn there_and_back_are_one_crossing_each_way() {
     let mut scene = Scene::new(RULE, &radar());
     for (second, north) in [(0.0, 200.0), (20.0, -200.0), (40.0, 200.0), (60.0, 210.0)] {
