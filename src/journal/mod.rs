@@ -18,7 +18,8 @@ mod seen;
 mod store;
 mod writer;
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 
@@ -82,8 +83,10 @@ impl Journal {
         }
         let lock_path = config.path.with_extension("lock");
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(folder)?;
-        if lock.try_lock().is_err() {
-            return Err(JournalError::InUse(config.path.clone()));
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(JournalError::InUse(config.path.clone())),
+            Err(TryLockError::Error(source)) => return Err(folder(source)),
         }
         let file = schema::open_writer(&config.path)?;
         let identity = schema::identity(&file).map_err(|source| JournalError::sort(&config.path, source))?;
@@ -98,7 +101,12 @@ impl Journal {
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || {
-                writer.run(queue, &signals);
+                let end = catch_unwind(AssertUnwindSafe(|| writer.run(queue, &signals)));
+                if end.is_err() {
+                    // Without a word of it everyone would wait for receipts for ever.
+                    let told = "the journal's writer broke off; what it had not committed was not acknowledged";
+                    signals.failed.send_replace(Some(told.to_owned()));
+                }
                 ends.close();
                 // Not before the file is closed: the next service may open it from here on.
                 drop::<File>(lock);

@@ -7,7 +7,8 @@ use truceline::journal::{Journal, JournalConfig, RejectFilter};
 use truceline_core::log::{Append, Body, Document, Outcome};
 use truceline_core::wire::{Encoding, RejectReason};
 
-use crate::bodies::{all, at, open, path, reading, reject, run};
+use crate::bodies::{LONG, all, at, indexed, open, path, reading, reject, run};
+use crate::harness::wait_for;
 
 #[test]
 fn every_sort_of_entry_comes_back_as_it_went_in() {
@@ -67,12 +68,17 @@ fn other_bytes_under_a_stored_identity_are_a_conflict_and_kept_as_a_reject() {
         let journal = open(dir.path());
         let outcomes = journal.append(at(1), bodies).await.expect("appends");
         assert_eq!(outcomes, [Outcome::Duplicate, Outcome::Duplicate, Outcome::Conflict]);
+        // And once it is found by the index.
+        wait_for("the first to be indexed", LONG, || indexed(dir.path()) == 1);
+        let bodies = vec![reading("d1", 1, 1, "a"), reading("d1", 1, 1, "b")];
+        let outcomes = journal.append(at(1), bodies).await.expect("appends");
+        assert_eq!(outcomes, [Outcome::Duplicate, Outcome::Conflict]);
         let page = journal.reader().rejects(&RejectFilter { limit: 10, ..Default::default() }).expect("reads");
-        assert_eq!(page.items.len(), 2);
+        assert_eq!(page.items.len(), 3);
         let Body::Reject(reject) = &page.items[0].body else { panic!("a reject") };
         assert_eq!((reject.reason, reject.identity), (RejectReason::ConflictingDuplicate, Some((1, 1))));
         assert_eq!(reject.bytes, b"b");
-        assert_eq!(journal.counts().borrow().duplicates, 3);
+        assert_eq!(journal.counts().borrow().duplicates, 4);
     });
 }
 
