@@ -47,8 +47,8 @@ Examples:
   truceline check --agreement my-agreement --map my-agreement.svg
   truceline check --config truceline.toml --format json
 
-Every fault is told at once, each with file, key or vertex, and what to do; then the exit code is 78.
-Warnings are about what may not be meant; with them the exit code is 0.";
+Every fault is told at once, each with file, key or vertex, and what to do; then the exit code is \
+78. Warnings are about what may not be meant; with them the exit code is 0.";
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Format {

@@ -60,5 +60,5 @@ pub(super) fn run(arguments: &ExportArgs) -> Result<(), Failure> {
             }
         }
     }
-    out.flush().map_err(|error| Failure::from(anyhow::anyhow!("cannot write the output: {error}")))
+    out.flush().map_err(|error| Failure::output(&error))
 }

@@ -30,6 +30,14 @@ impl Failure {
         Self { code: DATA, lines: vec![message.to_string()] }
     }
 
+    /// The output cannot be written. Whoever read it and left has seen enough: that is no failure, and nothing is said.
+    pub fn output(error: &std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self { code: 0, lines: Vec::new() };
+        }
+        Self { code: 1, lines: vec![format!("cannot write the output: {error}")] }
+    }
+
     /// Storage failed.
     pub fn storage(error: &anyhow::Error) -> Self {
         Self { code: STORAGE, lines: vec![format!("{error:#}")] }

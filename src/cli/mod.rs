@@ -33,7 +33,7 @@ Start with:
   truceline check --agreement DIR     see what it understands of an agreement
   truceline run --config FILE         run the service
 
-Exit codes: 0 done, 1 failed, 64 wrong use, 65 wrong input data, 74 storage failed,
+Exit codes: 0 done, 1 failed, 64 wrong use, 65 wrong input data, 74 storage failed, \
 78 wrong configuration or agreement.";
 
 #[derive(Subcommand)]

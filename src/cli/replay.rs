@@ -17,11 +17,12 @@ use truceline_core::registry::Registry;
 use truceline_core::time::{Span, Time};
 use truceline_core::wire::{Encoding, RejectReason, decode_one, time_of};
 
+use super::failure::json_fault;
 use super::{Failure, progress};
 use crate::config::load_agreement;
 use crate::config::read_registry;
 use crate::evaluator;
-use crate::journal::Reader;
+use crate::journal::{JournalError, Reader};
 
 /// Entries read from a journal at once.
 const READ_ENTRIES: usize = 4_000;
@@ -32,13 +33,17 @@ const MAX_LINE: usize = 2 << 20;
 /// Older readings are left out, as the service's default does.
 const HORIZON: Span = Span::from_secs(30 * 86_400);
 
+/// How long the engine holds an alert's revision back at most: so long after the last reading it is told.
+const HELD_BACK: Span = Span::from_secs(10);
+
 /// Arguments of `replay`.
 #[derive(Args)]
-#[command(group = ArgGroup::new("judged").required(true).multiple(true).args(["agreement", "from_journal"]), after_help = "\
-Input: JSON Lines of {\"received_at\": TIME, \"station\": ID, \"reading\": {...}}, or of bare readings;
-a bare one counts as received at its own time, or when the one before was, if that is later.
-Output: JSON Lines of {\"type\": \"alert\", ...}, every revision of every alert, in order; the same
-as `truceline export alerts --log` prints of a live run.
+#[command(group = ArgGroup::new("judged").required(true).multiple(true).args(["agreement", "from_journal"]))]
+#[command(after_help = "\
+Input: JSON Lines of {\"received_at\": TIME, \"station\": ID, \"reading\": {...}}, or of bare \
+readings; a bare one counts as received at its own time, or when the one before was, if that is later.
+Output: JSON Lines of {\"type\": \"alert\", ...}, every revision of every alert, in order; the \
+same as `truceline export alerts --log` prints of a live run.
 
   truceline replay --agreement config/agreements/example --devices config/devices/example.toml readings.jsonl
   truceline replay --from-journal data/journal.db
@@ -78,11 +83,7 @@ pub(super) fn run(arguments: &ReplayArgs) -> Result<(), Failure> {
         evaluator::replay(Lines::new(bar.wrap_read(input), agreement, registry), &mut print)?;
         bar.finish_and_clear();
     }
-    out.flush().map_err(|error| write_fault(&error))
-}
-
-fn write_fault(error: &std::io::Error) -> Failure {
-    Failure::from(anyhow::anyhow!("cannot write the output: {error}"))
+    out.flush().map_err(|error| Failure::output(&error))
 }
 
 /// One line of the alert log; `truceline export alerts --log` prints the same.
@@ -97,8 +98,21 @@ pub(super) fn print_alert(out: &mut dyn Write, output: &Output) -> Result<(), Fa
         alert: &'a truceline_core::alert::Alert,
     }
     let line = Line { sort: "alert", offset: output.offset, n: output.n, alert: &output.alert };
-    serde_json::to_writer(&mut *out, &line).map_err(|error| write_fault(&error.into()))?;
-    out.write_all(b"\n").map_err(|error| write_fault(&error))
+    serde_json::to_writer(&mut *out, &line).map_err(|error| Failure::output(&error.into()))?;
+    out.write_all(b"\n").map_err(|error| Failure::output(&error))
+}
+
+fn not_a_journal(file: &Path) -> Failure {
+    Failure::data(format!("{} is no Truceline journal; name a service's journal.db", file.display()))
+}
+
+/// Whether the file begins as SQLite's files do; what cannot be read is left to the reader's own message.
+fn is_database(file: &Path) -> bool {
+    let mut start = [0; 16];
+    match File::open(file).and_then(|mut file| file.read(&mut start)) {
+        Ok(length) => length == 0 || start == *b"SQLite format 3\0",
+        Err(_) => true,
+    }
 }
 
 /// A journal's entries, its terms replaced where others are given.
@@ -107,11 +121,28 @@ fn journal(
     agreement: Option<Document>,
     registry: Option<Document>,
 ) -> Result<impl Iterator<Item = Result<Entry, Failure>>, Failure> {
-    let storage = |error: crate::journal::JournalError| Failure::storage(&error.into());
+    let storage = |error: JournalError| Failure::storage(&error.into());
+    if file.is_dir() {
+        let within = file.join("journal.db");
+        let hint = if within.is_file() {
+            format!("did you mean {}?", within.display())
+        } else {
+            "name a service's journal.db".to_owned()
+        };
+        return Err(Failure::data(format!("{} is a folder; {hint}", file.display())));
+    }
     if !file.is_file() {
         return Err(Failure::data(format!("{}: there is no such file; name a service's journal.db", file.display())));
     }
-    let reader = Reader::open(file).map_err(storage)?;
+    if !is_database(file) {
+        return Err(not_a_journal(file));
+    }
+    let reader = Reader::open(file).map_err(|error| match &error {
+        JournalError::Damaged { detail, .. } if detail.contains("has no table") || detail.contains("version 0,") => {
+            not_a_journal(file)
+        }
+        _ => storage(error),
+    })?;
     let newest = reader.head().map_err(storage)?;
     let bar = progress::bar(newest, "entries");
     let (other_agreement, other_registry) = (agreement.is_some(), registry.is_some());
@@ -160,8 +191,11 @@ fn open(name: &str) -> Result<(ProgressBar, Box<dyn Read>), Failure> {
     }
     let fault = |error: std::io::Error| Failure::data(format!("{name}: cannot be read: {error}"));
     let file = File::open(name).map_err(fault)?;
-    let length = file.metadata().map_err(fault)?.len();
-    Ok((progress::bytes(length), Box::new(file)))
+    let metadata = file.metadata().map_err(fault)?;
+    if metadata.is_dir() {
+        return Err(Failure::data(format!("{name}: is a folder; name a file of readings")));
+    }
+    Ok((progress::bytes(metadata.len()), Box::new(file)))
 }
 
 /// Entries from JSON Lines, the terms first.
@@ -201,6 +235,7 @@ fn conflict(station: Id, device: Id, identity: (u32, u64), text: &str) -> Body {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct Wrapped<'a> {
     received_at: Option<Time>,
     station: Option<Id>,
@@ -229,7 +264,7 @@ impl<R: Read> Lines<R> {
     fn take(&mut self, line: &str) -> Result<(), Failure> {
         let number = self.line;
         let fault = |what: &dyn std::fmt::Display| Failure::data(format!("line {number}: {what}"));
-        let wrapped: Wrapped<'_> = serde_json::from_str(line).map_err(|error| fault(&error))?;
+        let wrapped: Wrapped<'_> = serde_json::from_str(line).map_err(|error| fault(&json_fault(&error)))?;
         let text = wrapped.reading.map_or(line, RawValue::get);
         let reading = decode_one(Encoding::Json, text.as_bytes()).map_err(|error| fault(&error))?;
         // A clock that nothing disciplines moves no time but its own.
@@ -301,7 +336,11 @@ impl<R: Read> Iterator for Lines<R> {
             line.clear();
             let fault = |what: String| Some(Err(Failure::data(format!("line {}: {what}", self.line))));
             match (&mut self.input).take(MAX_LINE as u64).read_line(&mut line) {
-                Ok(0) => return None,
+                // Time passes once more after the last reading, for what is held back for the next revision.
+                Ok(0) => {
+                    let last = self.received_at.take()?;
+                    return Some(Ok(self.next_entry(last + HELD_BACK, Body::Tick)));
+                }
                 Ok(MAX_LINE) => return fault(format!("longer than {MAX_LINE} bytes")),
                 Ok(_) => {}
                 Err(error) => return fault(error.to_string()),

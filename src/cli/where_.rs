@@ -7,7 +7,6 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
 use clap::{ArgGroup, Args, ValueEnum};
 use indicatif::ProgressBar;
 use truceline_core::agreement::{Agreement, Validity};
@@ -46,14 +45,16 @@ pub struct WhereArgs {
 }
 
 const AFTER_HELP: &str = "\
-Points: CSV with the columns lat, lon and, if there are any, hacc_m and time, in any order under a header, or in
-this order without one; or JSON Lines of {\"lat\":..,\"lon\":..,\"hacc_m\":..,\"time\":\"..\"}. hacc_m is the radius in
-metres that holds the true position with 95 %; 0 or none means exactly known.
+Points: CSV with the columns lat, lon and, if there are any, hacc_m and time, in any order under a \
+header, or in this order without one; or JSON Lines of \
+{\"lat\":..,\"lon\":..,\"hacc_m\":..,\"time\":\"..\"}. hacc_m is the radius in metres that holds the true \
+position with 95 %; 0 or none means exactly known.
 
-Answers, one a point: distance_m to the line (never negative), side, p_side_a, chainage_m along the line, foot (its
-nearest point), zones with the probability of being inside (from 0.005). The side of an exactly known point is
-undetermined on the line only; that of another while p_side_a is between 0.05 and 0.95. Where no version of the
-line is in force at a point's time, distance, chainage and foot are null and the side is undetermined.
+Answers, one a point: distance_m to the line (never negative), side, p_side_a, chainage_m along the \
+line, foot (its nearest point), zones with the probability of being inside (from 0.005). The side of an \
+exactly known point is undetermined on the line only; that of another while p_side_a is between 0.05 \
+and 0.95. Where no version of the line is in force at a point's time, distance, chainage and foot are \
+null and the side is undetermined.
 
   echo 48.02,37.81 | truceline where --agreement config/agreements/example
   truceline where --line line.geojson --format csv points.csv > answers.csv
@@ -91,9 +92,7 @@ pub(super) fn run(arguments: &WhereArgs) -> Result<(), Failure> {
     match done {
         Ok(()) => Ok(()),
         Err(Stop::Point(message)) => Err(Failure::data(message)),
-        // Whoever read the answers has seen enough.
-        Err(Stop::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        Err(Stop::Output(error)) => Err(Failure::from(anyhow!("cannot write the output: {error}"))),
+        Err(Stop::Output(error)) => Err(Failure::output(&error)),
     }
 }
 

@@ -13,6 +13,10 @@ use truceline_core::agreement::{Agreement, AgreementFault, Bundle, compile};
 /// Every file that is there and cannot be read; with them, what else is wrong with the agreement.
 pub fn read_bundle(dir: &Path) -> Result<Bundle, Vec<AgreementFault>> {
     let mut bundle = Bundle::default();
+    if dir.is_file() {
+        let message = format!("'{}' is a file; name the folder that holds agreement.toml", dir.display());
+        return Err(vec![fault(Bundle::TERMS, message)]);
+    }
     let terms = match read(dir, Bundle::TERMS, Bundle::MAX_TERMS_BYTES) {
         Ok(Some(text)) => text,
         Ok(None) => {
