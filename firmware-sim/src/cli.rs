@@ -1,5 +1,6 @@
 //! The command line of the simulator.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -26,7 +27,8 @@ Try:
   firmware-sim check config/scenarios/demo.toml
   firmware-sim play config/scenarios/demo.toml --broker mqtt://127.0.0.1:1883 --speed 10 --seed 1
 
-Exit codes: 0 all readings are stored or rejected, 1 some are not, 64 wrong use, 78 a faulty scenario, 130 stopped by Ctrl-C.
+Exit codes: 0 all readings are stored or rejected, 1 some are not, 64 wrong use, 78 a \
+faulty scenario, 130 stopped by Ctrl-C.
 docs/simulation.md explains the scenario file and the summary."
 )]
 struct Arguments {
@@ -73,12 +75,31 @@ enum Command {
 }
 
 fn broker(text: &str) -> Result<Url, String> {
+    if !text.contains("://") {
+        return Err("it names no protocol; write mqtt://HOST:PORT".to_owned());
+    }
     let broker: Url = text.parse().map_err(|error| format!("{error}; write it as mqtt://127.0.0.1:1883"))?;
     match (broker.scheme(), broker.host_str()) {
         ("mqtt" | "tcp", Some(_)) => Ok(broker),
         ("mqtt" | "tcp", None) => Err("it names no host; write it as mqtt://127.0.0.1:1883".to_owned()),
         (scheme, _) => Err(format!("'{scheme}' is not spoken here; use mqtt://, without TLS")),
     }
+}
+
+/// The broker's address without a login.
+fn shown(broker: &Url) -> String {
+    let port = broker.port().map_or(String::new(), |port| format!(":{port}"));
+    format!("{}://{}{port}", broker.scheme(), broker.host_str().unwrap_or_default())
+}
+
+/// `1 reading is`, `2 readings are`.
+fn readings(count: usize) -> String {
+    counted(count, "reading") + if count == 1 { " is" } else { " are" }
+}
+
+/// `1 device`, `2 devices`.
+fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 fn speed(text: &str) -> Result<f64, String> {
@@ -105,7 +126,12 @@ pub(crate) fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).compact().init();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .compact()
+        .init();
     let (Command::Play { scenario: file, .. } | Command::Check { scenario: file }) = &arguments.command;
     let scenario = match Scenario::load(file) {
         Ok(scenario) => scenario,
@@ -119,18 +145,19 @@ pub(crate) fn main() -> ExitCode {
     match arguments.command {
         Command::Check { .. } => {
             println!(
-                "{}: {} s, {} devices, {} explosions, {} vehicles, {} displacements, {} outages",
+                "{}: {} s, {}, {}, {}, {}, {}",
                 scenario.name,
                 scenario.duration_s,
-                scenario.devices.len(),
-                scenario.explosions.len(),
-                scenario.vehicles.len(),
-                scenario.displacements.len(),
-                scenario.outages.len()
+                counted(scenario.devices.len(), "device"),
+                counted(scenario.explosions.len(), "explosion"),
+                counted(scenario.vehicles.len(), "vehicle"),
+                counted(scenario.displacements.len(), "displacement"),
+                counted(scenario.outages.len(), "outage")
             );
             ExitCode::SUCCESS
         }
         Command::Play { broker, speed, seed, connections, exercise, resend_after, wait, no_wait, .. } => {
+            let address = shown(&broker);
             let mut options = PlayOptions::new(broker);
             options.speed = speed;
             options.seed = seed;
@@ -148,20 +175,44 @@ pub(crate) fn main() -> ExitCode {
                     return ExitCode::FAILURE;
                 }
             };
+            eprintln!(
+                "firmware-sim: {} plays {} s at speed {speed} over {address}, topics below {}",
+                scenario.name, scenario.duration_s, options.topic_prefix
+            );
             let summary = runtime.block_on(play_until(&scenario, &options, interrupt()));
             println!("{}", serde_json::to_string(&summary).unwrap_or_default());
             if summary.stopped {
-                eprintln!("firmware-sim: stopped; {} readings are not in `stored`", summary.pending);
+                eprintln!("firmware-sim: stopped; {} not in `stored`", readings(summary.pending));
                 return ExitCode::from(INTERRUPTED);
             }
             if summary.pending == 0 || no_wait {
                 return ExitCode::SUCCESS;
             }
             eprintln!(
-                "firmware-sim: {} readings are not in `stored`; is the service running on that broker?",
-                summary.pending
+                "firmware-sim: {} not in `stored`; is the service running on {address}, with the topic prefix {}?",
+                readings(summary.pending),
+                options.topic_prefix
             );
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_without_a_protocol_is_told_how_to_write_it() {
+        for text in ["127.0.0.1:1883", "localhost:1883", "broker"] {
+            assert!(broker(text).unwrap_err().contains("write mqtt://HOST:PORT"), "{text}");
+        }
+        let named = broker("mqtt://user:secret@localhost:1884").unwrap();
+        assert_eq!(shown(&named), "mqtt://localhost:1884");
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!((readings(1).as_str(), readings(2).as_str()), ("1 reading is", "2 readings are"));
     }
 }
