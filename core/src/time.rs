@@ -117,7 +117,10 @@ impl FromStr for Time {
             && bytes.len() <= 30
             && matches!(bytes[10], b'T' | b't')
             && matches!(bytes[bytes.len() - 1], b'Z' | b'z')
-            && bytes[0].is_ascii_digit();
+            && bytes[0].is_ascii_digit()
+            // ISO 8601 has forms without separators and with a comma, RFC 3339 has not.
+            && [bytes[4], bytes[7], bytes[13], bytes[16]] == *b"--::"
+            && (bytes.len() == 20 || (bytes.len() > 21 && bytes[19] == b'.'));
         if !plain {
             return Err(fault());
         }
@@ -160,6 +163,12 @@ mod tests {
             "2026-11-24T03:00:00.1234567891Z",
             "9999-01-01T00:00:00Z",
             "2026-02-30T00:00:00Z",
+            "2026-11-24T03:00:00,5Z",
+            "2026-11-24T03:00:00.Z",
+            "2026-11-24T030000.000Z",
+            "20261124 T03:00:00.0Z",
+            "2026-11-24T24:00:00Z",
+            "2026-11-24T03:60:00Z",
         ] {
             assert!(text.parse::<Time>().is_err(), "{text}");
         }

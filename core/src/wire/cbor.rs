@@ -11,13 +11,13 @@ use super::value::{MAX_DEPTH, MAX_VALUES, Parsed, Value};
 /// Nesting beyond this is not followed at all; between [`MAX_DEPTH`] and this a reading is refused, its identity read.
 const HARD_DEPTH: usize = 128;
 
-/// What a message holds.
-pub(super) enum Message<'a> {
+/// What a message is.
+pub(super) enum Message {
     /// One reading.
-    One(Parsed<'a>),
-    /// Elements, each with its bytes.
-    Batch(Vec<(&'a [u8], Parsed<'a>)>),
-    /// More elements than a batch may have; they are not read.
+    One,
+    /// So many elements.
+    Batch(usize),
+    /// More elements than a batch may have; the rest is not read.
     TooLong,
 }
 
@@ -26,10 +26,10 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed<'_>, String> {
     Reader::new(&mut Decoder::new(bytes)).parsed().map_err(|error| error.to_string())
 }
 
-/// The elements of a message.
-pub(super) fn elements(payload: &[u8]) -> Result<Message<'_>, String> {
+/// Gives each element of a message to `take`; on an error those taken before do not count.
+pub(super) fn elements<'a>(payload: &'a [u8], take: &mut impl FnMut(&'a [u8], Parsed<'a>)) -> Result<Message, String> {
     let mut decoder = Decoder::new(payload);
-    let message = message(&mut decoder, payload).map_err(|error| error.to_string())?;
+    let message = message(&mut decoder, payload, take).map_err(|error| error.to_string())?;
     if decoder.position() == payload.len() || matches!(message, Message::TooLong) {
         Ok(message)
     } else {
@@ -37,24 +37,30 @@ pub(super) fn elements(payload: &[u8]) -> Result<Message<'_>, String> {
     }
 }
 
-fn message<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Message<'a>, Error> {
+fn message<'a>(
+    decoder: &mut Decoder<'a>,
+    payload: &'a [u8],
+    take: &mut impl FnMut(&'a [u8], Parsed<'a>),
+) -> Result<Message, Error> {
     if !matches!(decoder.datatype()?, Type::Array | Type::ArrayIndef) {
-        return Reader::new(decoder).parsed().map(Message::One);
+        take(payload, Reader::new(decoder).parsed()?);
+        return Ok(Message::One);
     }
     let length = decoder.array()?;
     if length.is_some_and(|length| length > MAX_BATCH as u64) {
         return Ok(Message::TooLong);
     }
-    let mut elements = Vec::new();
-    while more(decoder, length, elements.len())? {
-        if elements.len() == MAX_BATCH {
+    let mut count = 0;
+    while more(decoder, length, count)? {
+        if count == MAX_BATCH {
             return Ok(Message::TooLong);
         }
         let start = decoder.position();
         let parsed = Reader::new(decoder).parsed()?;
-        elements.push((payload.get(start..decoder.position()).unwrap_or_default(), parsed));
+        take(payload.get(start..decoder.position()).unwrap_or_default(), parsed);
+        count += 1;
     }
-    Ok(Message::Batch(elements))
+    Ok(Message::Batch(count))
 }
 
 struct Reader<'d, 'a> {
@@ -117,7 +123,8 @@ impl<'d, 'a> Reader<'d, 'a> {
             }
             Type::Map | Type::MapIndef => {
                 let length = decoder.map()?;
-                let mut entries = Vec::new();
+                // Most maps of the contract have fewer; what is claimed is not believed.
+                let mut entries = Vec::with_capacity(length.map_or(8, |length| length.min(12) as usize));
                 let mut count = 0;
                 while more(self.decoder, length, count)? {
                     // No key of the contract is other than a text: such an entry is unknown, and so ignored.

@@ -79,21 +79,22 @@ pub fn decode<'a>(encoding: Encoding, payload: &'a [u8], device: &Id) -> Vec<Ite
         let detail = format!("{} bytes; at most {MAX_MESSAGE_BYTES}", payload.len());
         return whole(Fault::new(RejectReason::TooLarge, detail));
     }
-    let elements = match encoding {
-        Encoding::Json => json_elements(payload),
-        Encoding::Cbor => cbor_elements(cbor_body(payload)),
+    let mut items = Vec::new();
+    let taken = match encoding {
+        Encoding::Json => json_elements(payload, &mut |bytes, parsed| items.push(item(bytes, parsed, device))),
+        Encoding::Cbor => cbor_elements(cbor_body(payload), &mut |bytes, parsed| {
+            items.push(item(bytes, Ok(parsed), device));
+        }),
         Encoding::Cose => Err(unsigned_seam()),
     };
-    match elements {
-        Ok(elements) => elements
-            .into_iter()
-            .map(|(bytes, parsed)| Item {
-                bytes,
-                result: accepted(parsed).and_then(|value| envelope::reading(&value, Some(device))),
-            })
-            .collect(),
+    match taken {
+        Ok(()) => items,
         Err(fault) => whole(fault),
     }
+}
+
+fn item<'a>(bytes: &'a [u8], parsed: Result<Parsed<'a>, String>, device: &Id) -> Item<'a> {
+    Item { bytes, result: accepted(parsed).and_then(|value| envelope::reading(&value, Some(device))) }
 }
 
 /// Decodes the bytes of one stored reading.
@@ -167,9 +168,6 @@ fn accepted(parsed: Result<Parsed<'_>, String>) -> Result<Value<'_>, Fault> {
     }
 }
 
-/// Each element's bytes with what was read of it.
-type Elements<'a> = Vec<(&'a [u8], Result<Parsed<'a>, String>)>;
-
 fn batch_size(count: usize) -> Result<(), Fault> {
     match count {
         0 => Err(undecodable("an empty batch")),
@@ -182,28 +180,32 @@ fn too_many() -> Fault {
     Fault::new(RejectReason::TooLarge, format!("more than {MAX_BATCH} readings in one message"))
 }
 
-fn json_elements(payload: &[u8]) -> Result<Elements<'_>, Fault> {
+/// Gives each element to `take` as soon as it is read, so that the trees of a batch are not all in memory at once.
+fn json_elements<'a>(
+    payload: &'a [u8],
+    take: &mut impl FnMut(&'a [u8], Result<Parsed<'a>, String>),
+) -> Result<(), Fault> {
     let message = json::trim(payload);
     if !message.starts_with(b"[") {
-        return Ok(vec![(message, json::parse(message))]);
+        take(message, json::parse(message));
+        return Ok(());
     }
     let elements = json::elements(message).ok_or_else(|| {
         undecodable("the array is cut off, or something follows its end, or its brackets do not match")
     })?;
     batch_size(elements.len())?;
-    Ok(elements.into_iter().map(|bytes| (bytes, json::parse(bytes))).collect())
+    for bytes in elements {
+        take(bytes, json::parse(bytes));
+    }
+    Ok(())
 }
 
-fn cbor_elements(payload: &[u8]) -> Result<Elements<'_>, Fault> {
-    let elements = match cbor::elements(payload).map_err(undecodable)? {
-        cbor::Message::One(parsed) => vec![(payload, parsed)],
-        cbor::Message::Batch(elements) => {
-            batch_size(elements.len())?;
-            elements
-        }
-        cbor::Message::TooLong => return Err(too_many()),
-    };
-    Ok(elements.into_iter().map(|(bytes, parsed)| (bytes, Ok(parsed))).collect())
+fn cbor_elements<'a>(payload: &'a [u8], take: &mut impl FnMut(&'a [u8], Parsed<'a>)) -> Result<(), Fault> {
+    match cbor::elements(payload, take).map_err(undecodable)? {
+        cbor::Message::One => Ok(()),
+        cbor::Message::Batch(count) => batch_size(count),
+        cbor::Message::TooLong => Err(too_many()),
+    }
 }
 
 /// Whether the position of a reading is one that can be judged.

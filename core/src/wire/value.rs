@@ -102,7 +102,7 @@ impl<'de> Visitor<'de> for Tree {
         Ok(Value::Array(items))
     }
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-        let mut entries = Vec::new();
+        let mut entries = Vec::with_capacity(8);
         while let Some((Key(key), value)) = access.next_entry()? {
             entries.push((key, value));
         }
