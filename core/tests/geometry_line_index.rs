@@ -271,6 +271,21 @@ fn a_line_of_one_place_or_of_wild_coordinates_is_refused_with_its_vertex() {
 }
 
 #[test]
+fn a_line_that_winds_round_a_pole_without_end_is_refused_and_not_indexed_for_ever() {
+    let turns = (0..20_000).map(|i| at(f64::from(i % 3) * 120.0 - 120.0, 89.0 + f64::from(i % 7) * 1e-3)).collect();
+    let fault = LineIndex::new(vec![turns]).unwrap_err();
+    assert!(fault.message.contains("too near a pole"), "{fault}");
+}
+
+#[test]
+fn a_query_that_is_no_place_has_no_distance_and_does_no_harm() {
+    let index = LineIndex::new(vec![vec![at(37.0, 48.0), at(38.0, 48.0)]]).unwrap();
+    for query in [LonLat { lon: f64::NAN, lat: 48.0 }, LonLat { lon: 37.0, lat: f64::INFINITY }] {
+        assert!(index.locate(query).distance_m.is_nan());
+    }
+}
+
+#[test]
 fn distances_beyond_300_km_are_still_the_geodesics() {
     let line = LineIndex::new(vec![vec![at(37.0, 48.0), at(38.0, 48.0)]]).unwrap();
     let geodesic = Geodesic::wgs84();

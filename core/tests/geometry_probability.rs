@@ -190,6 +190,23 @@ fn a_radius_that_is_no_number_gives_a_probability_all_the_same() {
 }
 
 #[test]
+fn a_sector_without_extent_or_of_odd_numbers_gives_a_probability_all_the_same() {
+    let line = crooked();
+    let west = at(37.92, 48.001);
+    let numbers = [f64::NAN, f64::INFINITY, -1.0, 0.0, 1e-300, 20_000_000.0, 1e300];
+    for range_max_m in numbers {
+        for width_deg in numbers {
+            let shape = Sector { centre: west, bearing_deg: 5e9, width_deg, range_min_m: 0.0, range_max_m };
+            let p = probability_sector_side_a(&line, &shape);
+            assert!((0.0..=1.0).contains(&p), "{shape:?} gives {p}");
+        }
+    }
+    let thin =
+        Sector { centre: west, bearing_deg: 0.0, width_deg: 1.0, range_min_m: 100.0, range_max_m: 100.0_f64.next_up() };
+    assert_eq!(probability_sector_side_a(&line, &thin), 1.0);
+}
+
+#[test]
 fn distance_bearing_and_destination_agree() {
     let from = at(37.9, 48.0);
     for range in [0.5, 100.0, 25_000.0, 299_000.0, 900_000.0] {

@@ -9,6 +9,8 @@ use super::{LonLat, ShapeFault};
 const PIECE_M: f64 = 500.0;
 /// Where a line is so long that it would have more pieces than this, pieces are longer.
 const PIECES: f64 = 400_000.0;
+/// More than this a line must not have: edges close to a pole are cut short.
+const MOST_PIECES: usize = 1_500_000;
 /// Nearer than this a position is on the line, metres.
 const ON_LINE_M: f64 = 1e-6;
 /// How many near pieces a query holds before it settles them.
@@ -97,6 +99,12 @@ impl LineIndex {
         let mut length_m = 0.0;
         for (number, edge) in edges.iter().enumerate() {
             cut(edge, number as u32, base_m, &mut length_m, &mut pieces);
+            if pieces.len() > MOST_PIECES {
+                return fault(
+                    format!("edge {}", edge.given),
+                    "makes the line too long, too near a pole, to be indexed; simplify it or divide it",
+                );
+            }
         }
         let tree = BoxTree::build(&mut pieces, bounds);
         Ok(Self { parts, edges, pieces, tree, length_m })

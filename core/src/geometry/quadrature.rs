@@ -65,7 +65,12 @@ pub(super) fn probability(domain: &impl Domain, gap_m: impl Fn(LonLat) -> f64) -
         waiting.push(first);
         waiting.push(second);
     }
-    if total > 0.0 { (inside / total).clamp(0.0, 1.0) } else { 0.0 }
+    if total > 0.0 {
+        (inside / total).clamp(0.0, 1.0)
+    } else {
+        // A domain so thin that its mass is rounded away is where its middle is.
+        f64::from(u8::from(gap_m(domain.position(domain.whole())) > 0.0))
+    }
 }
 
 /// A round bivariate normal about a position; coordinates are standard deviations east and north.

@@ -4,6 +4,9 @@ use super::probability::side_gap_m;
 use super::quadrature::probability;
 use super::{Area, LineIndex, LonLat};
 
+/// Half the way around the Earth: greater ranges are taken as this one, metres.
+const RANGE_LIMIT_M: f64 = 20_000_000.0;
+
 /// A sector of a ring around a centre; a disc when it is 360 degrees wide from range 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sector {
@@ -33,7 +36,8 @@ impl Sector {
     /// The same with every value in its range.
     fn ordered(&self) -> Self {
         Self {
-            range_min_m: self.range_min_m.max(0.0),
+            range_min_m: if self.range_min_m > 0.0 { self.range_min_m.min(RANGE_LIMIT_M) } else { 0.0 },
+            range_max_m: self.range_max_m.min(RANGE_LIMIT_M),
             width_deg: self.width_deg.min(360.0),
             bearing_deg: if self.bearing_deg.is_finite() { self.bearing_deg } else { 0.0 },
             ..*self
