@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use truceline::journal::{Journal, JournalConfig, Reader};
+use truceline::journal::{Journal, JournalConfig, JournalError, Reader};
 use truceline_core::log::{Body, Entry, ReadingEntry, RejectEntry};
 use truceline_core::time::Time;
 use truceline_core::wire::{Encoding, RejectReason, TimeBasis};
@@ -41,7 +41,18 @@ pub(crate) fn reject(size: usize) -> Body {
 }
 
 pub(crate) fn open(dir: &Path) -> Journal {
-    Journal::open(JournalConfig::new(dir.join("journal.db"))).expect("opens")
+    let mut opened = None;
+    // A child that another test has just forked holds the lock that we let go, until its exec.
+    crate::harness::wait_for("the journal to open", LONG, || {
+        match Journal::open(JournalConfig::new(dir.join("journal.db"))) {
+            Err(JournalError::InUse(_)) => false,
+            other => {
+                opened = Some(other.expect("opens"));
+                true
+            }
+        }
+    });
+    opened.expect("opens")
 }
 
 pub(crate) fn all(reader: &Reader) -> Vec<Entry> {
