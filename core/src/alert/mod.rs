@@ -17,7 +17,8 @@ use crate::time::Time;
 /// One revision of an alert, as the operations centre sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
-    /// UUIDv8 of agreement id, rule, subject, zone and the identity that opened it: a replay gives the same.
+    /// UUIDv8 of agreement id, rule, subject, zone, what else parts alerts of one subject (a crossing's direction,
+    /// fire's class, tampering's cause) and the identity that opened it: a replay gives the same.
     pub id: Uuid,
     /// 1, 2, 3, …
     pub revision: u32,

@@ -116,8 +116,11 @@ impl OpenAlert {
     /// Of those that are about as probable as the best one it is the one that knows the place best: a vague
     /// report never takes a better place away.
     fn shows(&self, finding: &Finding<'_>) -> bool {
-        if self.what.is_empty() || finding.follow == Follow::Latest {
+        if self.what.is_empty() {
             return true;
+        }
+        if finding.follow == Follow::Latest {
+            return finding.time >= self.last;
         }
         let best = self.probability.max(finding.probability);
         let about = |probability: f64| probability >= ABOUT_AS_PROBABLE * best;

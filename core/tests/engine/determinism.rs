@@ -128,9 +128,11 @@ fn entries(story: &[(f64, f64, Act)]) -> Vec<Entry> {
                     sighting(&format!("t{track}"), class, (*north_m, 1_000.0), *hacc_m),
                 )
             }
-            Act::Heard { device, confidence, bearing } => {
-                scene.reading_body(DEVICES[*device], made, heard("explosion", *confidence, bearing.map(|b| (b, 5.0))))
-            }
+            Act::Heard { device, confidence, bearing } => scene.reading_body(
+                DEVICES[*device],
+                made,
+                heard(["explosion", "gunfire"][device % 2], *confidence, bearing.map(|b| (b, 5.0))),
+            ),
             Act::Health { device, north_m, open } => {
                 let mut fields =
                     json!({"kind": "health", "data": {"enclosure": if *open { "open" } else { "closed" }}});

@@ -79,6 +79,17 @@ fn two_causes_in_one_reading_are_two_alerts_with_two_ids() {
 }
 
 #[test]
+fn a_reading_from_before_does_not_take_the_place_of_the_latest() {
+    let mut scene = Scene::new(RULE, &sensor());
+    for (made, shock) in [(100.0, 9.0), (50.0, 12.0)] {
+        scene.reading("st01-ac01", made, 120.0, json!({"kind": "health", "data": {"shock_g": shock}}));
+    }
+    scene.wait_until(150.0);
+    let alert = scene.only_alert();
+    assert_eq!((alert.detections, alert.started, &alert.details["shock_g"]), (2, t(50.0), &json!(9.0)));
+}
+
+#[test]
 fn a_device_that_was_moved_is_where_it_says_it_is() {
     let mut scene = Scene::new(RULE, &sensor());
     for second in [0.0, 60.0] {
