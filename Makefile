@@ -1,7 +1,7 @@
 # Truceline: `make demo` to see it, `make test` to check it, `make help` for the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build setup test test-long lint clean
+.PHONY: help demo build setup test test-long bench lint clean
 
 export CARGO_INCREMENTAL ?= 0
 DEMO_ARGS ?=
@@ -26,6 +26,9 @@ test: setup lint ## Check everything, with a real Mosquitto and a real InfluxDB 
 
 test-long: setup ## The same tests with many more rounds
 	TRUCELINE_LONG=1 PROPTEST_CASES=4000 cargo test --workspace --locked --release -- --nocapture
+
+bench: ## Measure geometry and judgement, with a peer in the same run
+	cargo bench --locked -p truceline-core
 
 lint: ## Format and clippy
 	cargo fmt --all --check

@@ -55,7 +55,7 @@ use timers::TimerKey;
 use tracks::Tracks;
 
 /// Changes whenever another output may follow from the same entries.
-pub const ENGINE_VERSION: u32 = 2;
+pub const ENGINE_VERSION: u32 = 3;
 
 /// What the engine says.
 #[derive(Clone, Debug, PartialEq)]
