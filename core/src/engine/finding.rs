@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::located::Located;
 use super::terms::within_hours;
-use crate::agreement::{Agreement, Rule, Severity};
+use crate::agreement::{Agreement, Permission, Rule, Severity};
 use crate::alert::{Evidence, PlaceExtent};
 use crate::id::Id;
 use crate::time::{Span, Time};
@@ -81,9 +81,18 @@ pub(super) fn in_force(rule: &Rule, time: Time) -> bool {
     rule.validity.contains(time) && within_hours(&rule.hours, time)
 }
 
-/// Whether the rule permits this all the same.
-pub(super) fn permitted(rule: &Rule, device: &Id, class: &str, time: Time, located: Option<&Located<'_>>) -> bool {
-    rule.permitted.iter().any(|permission| {
+/// What a rule allows all the same: one of its permissions, with its number, from 1.
+pub(super) type Permitted<'a> = (usize, &'a Permission);
+
+/// The first of the rule's permissions that allows this all the same.
+pub(super) fn permitted<'a>(
+    rule: &'a Rule,
+    device: &Id,
+    class: &str,
+    time: Time,
+    located: Option<&Located<'_>>,
+) -> Option<Permitted<'a>> {
+    let allows = |permission: &Permission| {
         permission.validity.contains(time)
             && within_hours(&permission.hours, time)
             && (permission.devices.is_empty() || permission.devices.contains(device))
@@ -92,7 +101,8 @@ pub(super) fn permitted(rule: &Rule, device: &Id, class: &str, time: Time, locat
             && permission.max_alt_agl_m.is_none()
             && (permission.areas.is_empty()
                 || located.is_some_and(|located| located.in_any(&permission.areas) >= IN_AREA))
-    })
+    };
+    (1..).zip(&rule.permitted).find(|(_, permission)| allows(permission))
 }
 
 /// What the notified activities make of a finding: they lower its severity by a step and label it; one that

@@ -77,7 +77,7 @@ fn report<'a>(
     let forbidden = in_force(rule, crossed_at)
         && into
         && area >= rule.threshold
-        && !permitted(rule, &sighting.entry.device, object.class(), crossed_at, Some(&located));
+        && permitted(rule, &sighting.entry.device, object.class(), crossed_at, Some(&located)).is_none();
     if !forbidden {
         return;
     }

@@ -65,7 +65,7 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, book: &mut Book, frame: 
         if probability < rule.threshold {
             continue;
         }
-        if permitted(rule, &sighting.entry.device, fire.class, sighting.time(), located.as_ref()) {
+        if permitted(rule, &sighting.entry.device, fire.class, sighting.time(), located.as_ref()).is_some() {
             continue;
         }
         let mut finding = sighting.finding(rule, format!("station:{}", sighting.station), probability);

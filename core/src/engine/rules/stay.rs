@@ -82,7 +82,7 @@ impl<'a> Stay<'a> {
         let (rule, time) = (self.rule, sighting.time());
         let forbidden = self.probability >= rule.threshold
             && in_force(rule, time)
-            && !permitted(rule, &sighting.entry.device, object.class(), time, Some(located));
+            && permitted(rule, &sighting.entry.device, object.class(), time, Some(located)).is_none();
         let Some(track) = track else {
             if forbidden {
                 self.report(sighting, object, located, time, false, book, frame);

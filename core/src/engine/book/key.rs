@@ -1,0 +1,32 @@
+//! What tells one open alert from another, and what names it for good.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::id::Id;
+
+/// What there is at most one open alert for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(in crate::engine) struct AlertKey {
+    pub(in crate::engine) rule: Id,
+    pub(in crate::engine) subject: String,
+    pub(in crate::engine) zone: Option<Id>,
+    /// What else tells alerts of one subject apart: a crossing's direction, fire's class, tampering's cause.
+    pub(in crate::engine) facet: String,
+    /// Of late readings only: they never become part of what is live.
+    pub(in crate::engine) late: bool,
+}
+
+/// UUIDv8 (RFC 9562, 5.8) of what names an alert; each part is preceded by its length.
+pub(super) fn alert_id(agreement: &Id, key: &AlertKey, opening: &str) -> Uuid {
+    let zone = key.zone.as_ref().map_or("", Id::as_str);
+    let mut hash = Sha256::new();
+    for part in [agreement.as_str(), key.rule.as_str(), &key.subject, zone, &key.facet, opening] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.finalize()[..16]);
+    Uuid::new_v8(bytes)
+}
