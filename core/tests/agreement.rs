@@ -147,7 +147,7 @@ fn what_is_written_is_understood() {
 }
 
 #[test]
-fn all_ten_kinds_are_read_and_six_are_judged() {
+fn all_ten_kinds_are_read_and_it_is_said_which_are_not_judged() {
     let mut more = String::new();
     for (number, kind) in [
         "no_fire",
@@ -172,9 +172,9 @@ fn all_ten_kinds_are_read_and_six_are_judged() {
         }
     }
     let agreement = compiled(&more);
-    assert_eq!(agreement.rules.iter().filter(|rule| rule.kind.is_judged()).count(), 6);
+    assert_eq!(agreement.rules.iter().filter(|rule| rule.kind.is_judged()).count(), 7);
     let warned = warned(&more);
-    assert_eq!(warned.len(), 4, "{warned:?}");
+    assert_eq!(warned.len(), 3, "{warned:?}");
     assert_eq!(warned[0], "rule 'r6': kind no_flight is read but not judged yet: it raises no alert");
 }
 

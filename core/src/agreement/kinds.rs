@@ -263,6 +263,7 @@ impl RuleKind {
                 | Self::Withdrawal { .. }
                 | Self::Tamper { .. }
                 | Self::Silence { .. }
+                | Self::Interference { .. }
         )
     }
 }

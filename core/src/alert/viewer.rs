@@ -220,6 +220,8 @@ fn summary(alert: &Alert, place: Option<&ViewerPlace>) -> String {
             (false, false) => "A device is not heard",
             (false, true) => "A device was not heard",
         },
+        "interference" => "Devices of a region report that satellite navigation is disturbed",
+        "coverage" => "A stretch of the line has no working sensor in range",
         _ => "A rule seems to be broken",
     };
     let direction = match alert.details.get("direction").and_then(serde_json::Value::as_str) {
@@ -245,6 +247,8 @@ fn summary(alert: &Alert, place: Option<&ViewerPlace>) -> String {
         CertaintyWord::Unknown => "of unknown certainty",
     };
     let late = if alert.timeliness == Timeliness::Late { ", reported late" } else { "" };
-    let side = if alert.category == "crossing" { "" } else { side };
+    // A crossing has two sides; where devices stand is not where a disturbance comes from; a stretch is on the line.
+    let sideless = matches!(alert.category.as_str(), "crossing" | "interference" | "coverage");
+    let side = if sideless { "" } else { side };
     format!("{what}{zone}{direction}{side}; {sure}{late}.")
 }

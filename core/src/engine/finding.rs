@@ -35,6 +35,8 @@ pub(super) enum PlaceBy {
     ObserverAssumedRange,
     /// The device's that the alert is about.
     Itself,
+    /// Several devices', which all stand in it; what they report comes from elsewhere.
+    Devices,
     /// The registry's: where a device or a station stands. There is nothing to tell of it.
     Registry,
 }

@@ -25,6 +25,14 @@ pub const REVISION_INTERVAL: Span = Span::from_secs(10);
 pub const MAX_TRACK_GAP: Span = Span::from_secs(600);
 /// A device cannot announce a longer absence than this.
 pub const MAX_ABSENCE: Span = Span::from_secs(31 * 86_400);
+/// Devices of one rule that report disturbed satellite reception; beyond it those whose reports ended first are
+/// forgotten.
+pub const MAX_REPORTERS: usize = 20_000;
+/// A report of disturbed satellite reception stands so long after the last sign, unless the device says otherwise.
+pub const REPORT_STANDS: Span = Span::from_secs(900);
+/// Distances that are looked at to find enough devices within a distance of one another. It bites only where there are
+/// some hundred of them that are neither all close to one of them nor six times as many as are wanted.
+pub const CLIQUE_STEPS: usize = 50_000;
 
 /// When a limit bites, this part of what is there goes at once, so that a flood does not search at every entry.
 pub(super) const EVICTED_PART: usize = 16;
@@ -44,6 +52,12 @@ pub struct LimitsHit {
     pub deaf_periods: u64,
     /// Readings whose stored bytes could not be decoded, and so were not judged.
     pub undecodable: u64,
+    /// Devices forgotten that reported disturbed satellite reception.
+    #[serde(default)]
+    pub reporters: u64,
+    /// Times that whether devices are within a distance of one another was given up to find out.
+    #[serde(default)]
+    pub region_searches: u64,
     /// Agreements or registries of the journal that are not valid, and so were not taken.
     pub documents: u64,
 }

@@ -17,6 +17,7 @@
 //! - All maps are ordered; the state is plain data, and `snapshot` writes all of it.
 
 mod book;
+mod disc;
 mod finding;
 mod frame;
 mod ground;
@@ -25,6 +26,7 @@ mod limits;
 mod located;
 mod pairs;
 mod record;
+mod regions;
 mod rounding;
 mod rules;
 mod sighting;
@@ -47,8 +49,9 @@ use crate::wire::{Data, FUTURE_ALLOWED, decode_one};
 use book::Book;
 use frame::Frame;
 use record::{Records, Stand};
+use rules::interference::AllRegions;
 use rules::silence::AllOverdue;
-use rules::{no_fire, objects, tamper};
+use rules::{interference, no_fire, objects, tamper};
 use sighting::Sighting;
 use terms::{Roll, Terms, in_maintenance};
 use timers::TimerKey;
@@ -105,6 +108,7 @@ pub struct Engine {
     records: Records,
     tracks: Tracks,
     overdue: AllOverdue,
+    regions: AllRegions,
     book: Book,
 }
 
@@ -248,6 +252,7 @@ impl Engine {
             let same = terms.rule(&key.rule).is_some_and(|rule| rule.kind.as_str() == category);
             !same || was != status
         });
+        interference::terms_changed(&terms, &mut self.regions, &mut self.book, &mut self.frame);
         if self.terms.replace(terms).is_some_and(|before| before.agreement.status != status) {
             self.forget_overdue();
         }
@@ -323,7 +328,9 @@ impl Engine {
         if sighting.is_test() {
             return;
         }
-        tamper::judge(&sighting, newest, record, &mut self.book, &mut self.frame);
+        let (book, frame) = (&mut self.book, &mut self.frame);
+        interference::judge(&sighting, record, &mut self.regions, book, frame);
+        tamper::judge(&sighting, newest, record, &mut self.regions, book, frame);
         objects::judge_watched(&sighting, &mut self.tracks, &mut self.book, &mut self.frame);
         match reading.data {
             Data::AcousticDetection(_) | Data::SeismicDetection(_) => {

@@ -39,6 +39,18 @@ pub(super) struct Record {
     /// Under each tamper rule: since when it reports to be elsewhere.
     #[serde(with = "super::pairs")]
     pub(super) moved: BTreeMap<Id, Moved>,
+    /// Its GNSS clock against its uptime.
+    pub(super) gnss_clock: Option<GnssClock>,
+}
+
+/// A GNSS clock against the time since the boot, which nothing from outside can shift.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct GnssClock {
+    pub(super) boot: u32,
+    /// When the boot was, by the clock before it leapt.
+    pub(super) booted: Time,
+    /// Since when it has been off.
+    pub(super) leapt: Option<Time>,
 }
 
 /// Consecutive readings that place a device away from where it was surveyed.
@@ -63,6 +75,7 @@ impl Record {
             in_maintenance: false,
             interval_s: None,
             moved: BTreeMap::new(),
+            gnss_clock: None,
         }
     }
 

@@ -9,6 +9,7 @@ use serde_json::{Number, Value};
 use super::book::Book;
 use super::frame::Frame;
 use super::record::Records;
+use super::rules::interference::AllRegions;
 use super::rules::silence::AllOverdue;
 use super::terms::{Roll, Terms};
 use super::tracks::Tracks;
@@ -33,6 +34,8 @@ struct Written<'a> {
     tracks: &'a Tracks,
     #[serde(with = "super::pairs")]
     overdue: &'a AllOverdue,
+    #[serde(with = "super::pairs")]
+    regions: &'a AllRegions,
     book: &'a Book,
 }
 
@@ -47,6 +50,8 @@ struct Read {
     tracks: Tracks,
     #[serde(with = "super::pairs")]
     overdue: AllOverdue,
+    #[serde(with = "super::pairs")]
+    regions: AllRegions,
     book: Book,
 }
 
@@ -61,6 +66,7 @@ pub(super) fn write(engine: &Engine) -> Vec<u8> {
         records: &engine.records,
         tracks: &engine.tracks,
         overdue: &engine.overdue,
+        regions: &engine.regions,
         book: &engine.book,
     };
     // All keys are text and nothing refuses to be written, so neither step fails.
@@ -95,6 +101,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Engine, SnapshotError> {
         records: read.records,
         tracks: read.tracks,
         overdue: read.overdue,
+        regions: read.regions,
         book: read.book,
     })
 }

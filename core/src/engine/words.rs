@@ -22,13 +22,17 @@ pub(super) fn summary(what: &str, detections: u64, certainty: Certainty, place: 
 
 /// Where it was. The place of many detections is that of one of them, and is told as such.
 pub(super) fn place(place: &Place, by: PlaceBy, detections: u64, follow: Follow) -> String {
+    if let (PlaceBy::Devices, PlaceExtent::Disc { radius_m, .. }) = (by, place.extent) {
+        let radius = length(radius_m);
+        return format!("; the devices stand within {radius} of one place, which is not where the cause is");
+    }
     let whose = match (detections, follow) {
         (0 | 1, _) => "",
         (_, Follow::Best) => "the best placed one: ",
         (_, Follow::Latest) => "the latest one: ",
     };
     let from = match by {
-        PlaceBy::Registry => return String::new(),
+        PlaceBy::Registry | PlaceBy::Devices => return String::new(),
         PlaceBy::Observer | PlaceBy::ObserverAssumedRange => "observer",
         PlaceBy::Sensor | PlaceBy::SensorAssumedRange | PlaceBy::Itself => "sensor",
     };

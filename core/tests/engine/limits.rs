@@ -1,6 +1,6 @@
 //! What grows has a limit, and the limit is counted.
 
-use truceline_core::engine::{Engine, MAX_TRACKS_PER_DEVICE, MAX_UNKNOWN_DEVICES, SnapshotError};
+use truceline_core::engine::{ENGINE_VERSION, Engine, MAX_TRACKS_PER_DEVICE, MAX_UNKNOWN_DEVICES, SnapshotError};
 use truceline_core::log::{Body, StateEntry};
 use truceline_core::wire::DeviceState;
 
@@ -47,7 +47,7 @@ fn a_device_has_a_limit_of_tracks_and_keeps_the_newest() {
 #[test]
 fn a_snapshot_of_another_version_or_none_at_all_is_refused() {
     let snapshot = String::from_utf8(Engine::new().snapshot()).unwrap();
-    let other = snapshot.replace("\"version\":2", "\"version\":999");
+    let other = snapshot.replace(&format!("\"version\":{ENGINE_VERSION}"), "\"version\":999");
     assert!(matches!(Engine::restore(other.as_bytes()), Err(SnapshotError::OtherVersion(999))));
     for cut in [0, 1, snapshot.len() / 2, snapshot.len() - 1] {
         assert!(matches!(Engine::restore(&snapshot.as_bytes()[..cut]), Err(SnapshotError::Unreadable(_))));

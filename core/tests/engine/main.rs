@@ -13,6 +13,8 @@ mod crossing;
 mod crossing_model;
 mod determinism;
 mod hostile;
+mod interference;
+mod interference_model;
 mod limits;
 mod no_fire;
 mod scene;

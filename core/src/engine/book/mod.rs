@@ -32,6 +32,10 @@ impl Book {
         self.open.values().map(|alert| alert.id).collect()
     }
 
+    pub(super) fn is_open(&self, key: &AlertKey) -> bool {
+        self.open.contains_key(key)
+    }
+
     /// Takes a finding: it opens an alert or extends the one that is open.
     pub(super) fn report(&mut self, finding: Finding<'_>, terms: &Terms, frame: &mut Frame) {
         let mut key = AlertKey {

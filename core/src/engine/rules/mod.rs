@@ -4,6 +4,7 @@
 //! for want of evidence is the book's.
 
 pub(super) mod crossing;
+pub(super) mod interference;
 pub(super) mod no_fire;
 pub(super) mod objects;
 pub(super) mod silence;

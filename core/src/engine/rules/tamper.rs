@@ -2,20 +2,23 @@
 //!
 //! Each of these is an alert of its own, and none claims intent. Moved: it reports to be farther from where it was surveyed than the rule's distance and
 //! the combined 95 % radii of both positions, in at least two consecutive readings and for
-//! the dwell. In a registered maintenance window it is labelled and lowered, not hidden.
+//! the dwell. Where an `interference` rule holds, many fixed devices that are displaced at one time are told by
+//! that rule and not one by one. In a registered maintenance window it is labelled and lowered, not hidden.
 
 use serde_json::Map;
 
 use crate::agreement::{Rule, RuleKind};
 use crate::alert::{Evidence, PlaceExtent};
-use crate::engine::book::Book;
+use crate::engine::book::{AlertKey, Book};
 use crate::engine::finding::{Finding, Follow, PlaceBy, in_force, step_down};
 use crate::engine::frame::Frame;
 use crate::engine::record::{Moved, Record};
+use crate::engine::rules::interference::{self, AllRegions, Displaced};
 use crate::engine::sighting::{Sighting, reported, surveyed};
 use crate::engine::terms::{Roll, Terms, in_maintenance};
 use crate::engine::words;
 use crate::geometry;
+use crate::id::Id;
 use crate::log::RejectEntry;
 use crate::registry::Mobility;
 use crate::time::Time;
@@ -37,10 +40,12 @@ pub(in crate::engine) fn judge(
     sighting: &Sighting<'_>,
     newest: bool,
     record: &mut Record,
+    regions: &mut AllRegions,
     book: &mut Book,
     frame: &mut Frame,
 ) {
     let Some(device) = sighting.device else { return };
+    let mut moved = Vec::new();
     for rule in &sighting.terms.agreement.rules {
         let RuleKind::Tamper { displacement_m, shock_g } = rule.kind else { continue };
         if !in_force(rule, sighting.time()) {
@@ -48,12 +53,12 @@ pub(in crate::engine) fn judge(
         }
         if let Data::Health(health) = &sighting.reading.data {
             if health.enclosure == Some(Enclosure::Open) {
-                report(sighting, rule, "opened", 1.0, None, book, frame);
+                report(sighting, rule, "opened", 1.0, None, &[], book, frame);
             }
             if let (Some(limit), Some(shock)) = (shock_g, health.shock_g)
                 && shock >= limit
             {
-                report(sighting, rule, "struck", 1.0, Some(("shock_g", shock)), book, frame);
+                report(sighting, rule, "struck", 1.0, Some(("shock_g", shock)), &[], book, frame);
             }
         }
         let stands = device.mobility == Mobility::Fixed || device.watched;
@@ -65,25 +70,54 @@ pub(in crate::engine) fn judge(
         };
         let distance_m = geometry::distance_m(survey.position, now_at.position);
         if distance_m <= displacement_m + survey.hacc_m.hypot(now_at.hacc_m) {
-            record.moved.remove(&rule.id);
+            if record.moved.remove(&rule.id).is_some() && record.moved.is_empty() {
+                interference::in_place(sighting, regions, book, frame);
+            }
             continue;
         }
-        let moved = record.moved.entry(rule.id.clone()).or_insert(Moved { since: sighting.time(), readings: 0 });
-        moved.readings = moved.readings.saturating_add(1);
-        if moved.readings >= LEAST_READINGS && sighting.time().since(moved.since) >= rule.dwell {
-            let chance = OUTSIDE.powi(i32::try_from(moved.readings.min(8)).unwrap_or(8));
-            let probability = (1.0 - chance).min(SUREST);
-            report(sighting, rule, "moved", probability, Some(("displacement_m", distance_m)), book, frame);
+        let so_far = record.moved.entry(rule.id.clone()).or_insert(Moved { since: sighting.time(), readings: 0 });
+        so_far.readings = so_far.readings.saturating_add(1);
+        if so_far.readings >= LEAST_READINGS && sighting.time().since(so_far.since) >= rule.dwell {
+            let chance = OUTSIDE.powi(i32::try_from(so_far.readings.min(8)).unwrap_or(8));
+            moved.push((rule, distance_m, (1.0 - chance).min(SUREST)));
         }
+    }
+    if moved.is_empty() {
+        return;
+    }
+    let many = match device.mobility {
+        Mobility::Fixed => interference::displaced(sighting, record, regions, book, frame),
+        Mobility::Mobile => Displaced::Alone,
+    };
+    for (rule, distance_m, probability) in moved {
+        let key = moved_key(rule, &sighting.entry.device, sighting.late);
+        let labels: &[&str] = match many {
+            Displaced::Alone => &[],
+            Displaced::Told => {
+                book.end(&key, "folded", sighting.terms, frame);
+                continue;
+            }
+            // Those that came before it have told it; its own alert would be one of very many.
+            Displaced::Many if !book.is_open(&key) => continue,
+            Displaced::Many => &["many_displaced"],
+        };
+        report(sighting, rule, "moved", probability, Some(("displacement_m", distance_m)), labels, book, frame);
     }
 }
 
+/// What there is at most one alert for that a device was moved.
+pub(in crate::engine) fn moved_key(rule: &Rule, device: &Id, late: bool) -> AlertKey {
+    AlertKey { rule: rule.id.clone(), subject: format!("device:{device}"), zone: None, facet: "moved".to_owned(), late }
+}
+
+#[expect(clippy::too_many_arguments, reason = "what is told, of whom, by which rule, and where it is told")]
 fn report<'a>(
     sighting: &Sighting<'a>,
     rule: &'a Rule,
     cause: &'static str,
     probability: f64,
     figure: Option<(&str, f64)>,
+    labels: &[&str],
     book: &mut Book,
     frame: &mut Frame,
 ) {
@@ -104,6 +138,7 @@ fn report<'a>(
         finding.severity = step_down(rule.severity);
     }
     finding.labels.push(format!("tamper:{cause}"));
+    finding.labels.extend(labels.iter().map(|label| (*label).to_owned()));
     finding.what = match (cause, figure) {
         ("moved", Some((_, distance_m))) => {
             format!("Device {device} reports a position about {} from where it was surveyed", words::about(distance_m))
