@@ -68,6 +68,7 @@ fn sensor() -> LonLat {
 fn nothing_exact_of_an_alert_leaks() {
     for extent in [
         PlaceExtent::Point { position: sensor(), hacc_m: 17.3 },
+        PlaceExtent::Ellipse { position: sensor(), semi_major_m: 154.32, semi_minor_m: 17.3, azimuth_deg: 132.7 },
         PlaceExtent::Disc { position: sensor(), radius_m: 15_432.1 },
         PlaceExtent::Sector {
             position: sensor(),
@@ -80,8 +81,8 @@ fn nothing_exact_of_an_alert_leaks() {
         let text = serde_json::to_string(&alert(extent).viewer_form()).unwrap();
         for secret in [
             "48.123", "37.912", "st07", "ac03", "t45", "918273", "471147", "132.7", "15.68", "15432", "17.3", "4321",
-            "4322", "12.3", "77654", "0.987", "0.934", "0.817", "hamlet", "evidence", "details", "bearing", "acoustic",
-            ":17.", ":19.7", ":59.6", ":41.5", ":01.9",
+            "4322", "12.3", "77654", "0.987", "154", "azimuth", "0.934", "0.817", "hamlet", "evidence", "details",
+            "bearing", "acoustic", ":17.", ":19.7", ":59.6", ":41.5", ":01.9",
         ] {
             assert!(!text.contains(secret), "{secret} leaks: {text}");
         }

@@ -3,9 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use truceline_core::geometry::{
-    Area, LineIndex, LonLat, SIGMAS_95, Sector, destination, distance_m, probability_in_area,
-    probability_sector_in_area, probability_sector_side_a, probability_sector_within, probability_side_a,
-    probability_within,
+    Area, LineIndex, LonLat, SIGMAS_95, Sector, Spread, destination, distance_m, probability_in_area,
+    probability_side_a, probability_within,
 };
 
 const DRAWS: u32 = 20_000;
@@ -152,17 +151,17 @@ fn a_sector_has_the_probability_of_a_monte_carlo() {
     ] {
         close(
             &format!("side of {shape:?}"),
-            probability_sector_side_a(&line, &shape),
+            Spread::Even(shape).side_a(&line),
             sector(&shape, |place| line.locate(place).signed_m > 0.0),
         );
         close(
             &format!("area of {shape:?}"),
-            probability_sector_in_area(&area, &shape),
+            Spread::Even(shape).in_area(&area),
             sector(&shape, |place| area.contains(place)),
         );
         close(
             &format!("buffer of {shape:?}"),
-            probability_sector_within(&line, 500.0, &shape),
+            Spread::Even(shape).within(&line, 500.0),
             sector(&shape, |place| line.locate(place).distance_m <= 500.0),
         );
     }
@@ -197,13 +196,13 @@ fn a_sector_without_extent_or_of_odd_numbers_gives_a_probability_all_the_same() 
     for range_max_m in numbers {
         for width_deg in numbers {
             let shape = Sector { centre: west, bearing_deg: 5e9, width_deg, range_min_m: 0.0, range_max_m };
-            let p = probability_sector_side_a(&line, &shape);
+            let p = Spread::Even(shape).side_a(&line);
             assert!((0.0..=1.0).contains(&p), "{shape:?} gives {p}");
         }
     }
     let thin =
         Sector { centre: west, bearing_deg: 0.0, width_deg: 1.0, range_min_m: 100.0, range_max_m: 100.0_f64.next_up() };
-    assert_eq!(probability_sector_side_a(&line, &thin), 1.0);
+    assert_eq!(Spread::Even(thin).side_a(&line), 1.0);
 }
 
 #[test]

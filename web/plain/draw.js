@@ -244,7 +244,7 @@ export function devices(context, view, scene, style, marks) {
   }
 }
 
-/** Where an alert may be: its 95 % circle, its disc, or its sector. */
+/** Where an alert may be: its 95 % circle or ellipse, its disc, or its sector. */
 function extent(context, view, place, x, y, colour, style) {
   context.beginPath();
   if (place.shape === "sector") {
@@ -253,6 +253,9 @@ function extent(context, view, place, x, y, colour, style) {
     context.arc(x, y, place.range_max_m * view.scale, middle - half, middle + half);
     context.arc(x, y, place.range_min_m * view.scale, middle + half, middle - half, true);
     context.closePath();
+  } else if (place.shape === "ellipse") {
+    const turn = ((place.azimuth_deg - 90) * Math.PI) / 180;
+    context.ellipse(x, y, place.semi_major_m * view.scale, place.semi_minor_m * view.scale, turn, 0, 2 * Math.PI);
   } else {
     context.arc(x, y, (place.hacc_m ?? place.radius_m) * view.scale, 0, 2 * Math.PI);
   }

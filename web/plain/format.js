@@ -63,6 +63,14 @@ export const certainty = ({ certainty: { word, probability } }) =>
 export function extent(place) {
   const at = position(place.position);
   if (place.shape === "point") return t("where.point", { position: at, error: distance(place.hacc_m) });
+  if (place.shape === "ellipse") {
+    return t("where.ellipse", {
+      position: at,
+      along: distance(place.semi_major_m),
+      azimuth: `${whole.format(place.azimuth_deg)}°`,
+      across: distance(place.semi_minor_m),
+    });
+  }
   if (place.shape === "disc") return t("where.disc", { position: at, radius: distance(place.radius_m) });
   return t("where.sector", {
     position: at,
@@ -80,7 +88,7 @@ export function where(alert) {
   const place = alert.where;
   if (!place) return [t("where.none")];
   const words = [];
-  if (place.shape === "point" && place.line_distance_m != null) {
+  if ((place.shape === "point" || place.shape === "ellipse") && place.line_distance_m != null) {
     const values = { distance: distance(place.line_distance_m), error: distance(place.line_distance_error_m ?? 0) };
     words.push(t(place.line_distance_error_m == null ? "where.line" : "where.line.error", values));
   } else {

@@ -100,6 +100,7 @@ const en = {
   "category.coverage": "gap in the coverage",
   "where.none": "no place: the sensors support none",
   "where.point": "{position} ± {error}",
+  "where.ellipse": "{position} ± {along} along {azimuth}, ± {across} across",
   "where.disc": "within {radius} of {position}",
   "where.sector": "{bearing} ± {width} from {position}, {from} to {to} away",
   "where.line": "{distance} from the line",

@@ -106,7 +106,7 @@ pub struct Place {
     /// The shape that the sensors support.
     #[serde(flatten)]
     pub extent: PlaceExtent,
-    /// Distance to the line in metres, of the point or the disc's middle; null where unsupported.
+    /// Distance to the line in metres, of the point, the ellipse's or the disc's middle; null where unsupported.
     pub line_distance_m: Option<f64>,
     /// Its 95 % error in metres.
     pub line_distance_error_m: Option<f64>,
@@ -131,6 +131,17 @@ pub enum PlaceExtent {
         /// 95 % radius.
         hacc_m: f64,
     },
+    /// A position with its 95 % ellipse.
+    Ellipse {
+        /// Middle.
+        position: LonLat,
+        /// Longer semi-axis.
+        semi_major_m: f64,
+        /// Shorter semi-axis.
+        semi_minor_m: f64,
+        /// Direction of the longer axis, degrees from true north in [0, 180).
+        azimuth_deg: f64,
+    },
     /// Anywhere within a range of the sensor.
     Disc {
         /// The sensor.
@@ -151,6 +162,13 @@ pub enum PlaceExtent {
         /// Farthest.
         range_max_m: f64,
     },
+}
+
+impl PlaceExtent {
+    /// Whether it is a position with an error, and not an area somewhere in which the place is.
+    pub const fn is_position(&self) -> bool {
+        matches!(self, Self::Point { .. } | Self::Ellipse { .. })
+    }
 }
 
 /// A zone with the probability to be in it.

@@ -153,6 +153,7 @@ fn on_grid(degrees: f64, step: f64) -> f64 {
 fn coarse_place(place: &Place) -> ViewerPlace {
     let (middle, radius_m) = match place.extent {
         PlaceExtent::Point { position, hacc_m } => (position, hacc_m),
+        PlaceExtent::Ellipse { position, semi_major_m, .. } => (position, semi_major_m),
         PlaceExtent::Disc { position, radius_m } => (position, radius_m),
         PlaceExtent::Sector { position, bearing_deg, width_deg, range_min_m, range_max_m } => {
             let half = f64::midpoint(range_min_m, range_max_m);
@@ -230,7 +231,7 @@ fn summary(alert: &Alert, place: Option<&ViewerPlace>) -> String {
         _ => "",
     };
     let zone = alert.zone.as_ref().map(|zone| format!(", zone {zone}")).unwrap_or_default();
-    let point = alert.place.as_ref().is_some_and(|place| matches!(place.extent, PlaceExtent::Point { .. }));
+    let point = alert.place.as_ref().is_some_and(|place| place.extent.is_position());
     let side = match (place.map(|place| place.located_side), point) {
         (Some(Side::A), true) => ", located on side A",
         (Some(Side::A), false) => ", probably on side A",

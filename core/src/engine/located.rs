@@ -1,6 +1,6 @@
 //! A place with its uncertainty, against the line, the zones and a rule's terms.
 //!
-//! A point with a radius is normally distributed about its middle; in a disc or sector the
+//! A point with a radius or an ellipse is normally distributed about its middle; in a disc or sector the
 //! place is taken as evenly spread over the area.
 
 use std::cell::{OnceCell, RefCell};
@@ -10,10 +10,7 @@ use super::rounding;
 use super::terms::Terms;
 use crate::agreement::{Extent, Line, Rule};
 use crate::alert::{Place, PlaceExtent, ZoneProbability};
-use crate::geometry::{
-    LineIndex, LonLat, Sector, Side, probability_sector_in_area, probability_sector_side_a, probability_sector_within,
-    probability_side_a, probability_within,
-};
+use crate::geometry::{Ellipse, LineIndex, Sector, Side, Spread, bearing_deg};
 use crate::id::Id;
 use crate::time::Time;
 
@@ -25,6 +22,7 @@ pub(super) const SIGMAS_95_ONE_AXIS: f64 = 1.96;
 /// A place at a time, under the terms in force.
 pub(super) struct Located<'a> {
     pub(super) extent: PlaceExtent,
+    spread: Spread,
     time: Time,
     terms: &'a Terms,
     primary_side_a: OnceCell<Option<f64>>,
@@ -34,7 +32,7 @@ pub(super) struct Located<'a> {
 
 impl<'a> Located<'a> {
     pub(super) fn new(extent: PlaceExtent, time: Time, terms: &'a Terms) -> Self {
-        Self { extent, time, terms, primary_side_a: OnceCell::new(), zones: RefCell::default() }
+        Self { extent, spread: spread(extent), time, terms, primary_side_a: OnceCell::new(), zones: RefCell::default() }
     }
 
     /// The line `id`, or the primary one, in the version in force.
@@ -58,17 +56,11 @@ impl<'a> Located<'a> {
     }
 
     fn on_side_a(&self, line: &LineIndex) -> f64 {
-        match self.spread() {
-            Spread::Normal(position, hacc_m) => probability_side_a(line, position, hacc_m),
-            Spread::Even(sector) => probability_sector_side_a(line, &sector),
-        }
+        self.spread.side_a(line)
     }
 
     fn near(&self, line: &LineIndex, distance_m: f64) -> f64 {
-        match self.spread() {
-            Spread::Normal(position, hacc_m) => probability_within(line, distance_m, position, hacc_m),
-            Spread::Even(sector) => probability_sector_within(line, distance_m, &sector),
-        }
+        self.spread.within(line, distance_m)
     }
 
     /// P(inside a zone); 0 when no version of it is in force.
@@ -83,15 +75,9 @@ impl<'a> Located<'a> {
 
     fn compute_in_zone(&self, zone: &Id) -> f64 {
         let agreement = &self.terms.agreement;
-        let sector = match self.spread() {
-            Spread::Normal(position, hacc_m) => {
-                return agreement.zone_probability(zone, self.time, position, hacc_m).unwrap_or(0.0);
-            }
-            Spread::Even(sector) => sector,
-        };
         let version = agreement.zones.iter().find(|one| one.id == *zone && one.validity.contains(self.time));
         match version.map(|zone| &zone.extent) {
-            Some(Extent::Area(area)) => probability_sector_in_area(area, &sector),
+            Some(Extent::Area(area)) => self.spread.in_area(area),
             Some(Extent::Buffer { line, distance_m, side }) => {
                 let Some(line) = self.line(Some(line)) else { return 0.0 };
                 let near = self.near(&line.index, *distance_m);
@@ -133,12 +119,20 @@ impl<'a> Located<'a> {
 
     /// All that an alert says of where it is.
     pub(super) fn place(&self, line: Option<&Id>) -> Place {
-        let (middle, error_m) = match self.extent {
-            PlaceExtent::Point { position, hacc_m } => (Some(position), hacc_m),
-            PlaceExtent::Disc { position, radius_m } => (Some(position), radius_m),
-            PlaceExtent::Sector { .. } => (None, 0.0),
+        let middle = match self.extent {
+            PlaceExtent::Point { position, .. }
+            | PlaceExtent::Ellipse { position, .. }
+            | PlaceExtent::Disc { position, .. } => Some(position),
+            PlaceExtent::Sector { .. } => None,
         };
-        let fix = middle.and_then(|middle| Some(self.line(line)?.index.locate(middle)));
+        let fix = middle.and_then(|middle| Some((middle, self.line(line)?.index.locate(middle))));
+        let error_m = fix.map(|(middle, fix)| match (self.extent, self.spread) {
+            (PlaceExtent::Point { hacc_m, .. }, _) => hacc_m,
+            (PlaceExtent::Disc { radius_m, .. }, _) => radius_m,
+            (_, Spread::Normal(ellipse)) => ellipse.reach_m(bearing_deg(middle, fix.foot)),
+            (_, Spread::Even(sector)) => sector.range_max_m,
+        });
+        let fix = fix.map(|(_, fix)| fix);
         let p_side_a = self.side_a(line).map(rounding::probability);
         let located_side = match p_side_a {
             Some(a) if a >= SURE => Side::A,
@@ -148,7 +142,7 @@ impl<'a> Located<'a> {
         Place {
             extent: self.extent,
             line_distance_m: fix.map(|fix| fix.distance_m),
-            line_distance_error_m: fix.map(|_| error_m),
+            line_distance_error_m: error_m,
             chainage_m: fix.map(|fix| fix.chainage_m),
             located_side,
             p_side_a,
@@ -174,14 +168,18 @@ impl<'a> Located<'a> {
         zones.sort_by(|a, b| a.id.cmp(&b.id));
         zones
     }
+}
 
-    fn spread(&self) -> Spread {
-        match self.extent {
-            PlaceExtent::Point { position, hacc_m } => Spread::Normal(position, hacc_m),
-            PlaceExtent::Disc { position, radius_m } => Spread::Even(Sector::disc(position, radius_m)),
-            PlaceExtent::Sector { position, bearing_deg, width_deg, range_min_m, range_max_m } => {
-                Spread::Even(Sector { centre: position, bearing_deg, width_deg, range_min_m, range_max_m })
-            }
+/// How a place is distributed.
+fn spread(extent: PlaceExtent) -> Spread {
+    match extent {
+        PlaceExtent::Point { position, hacc_m } => Spread::Normal(Ellipse::circle(position, hacc_m)),
+        PlaceExtent::Ellipse { position, semi_major_m, semi_minor_m, azimuth_deg } => {
+            Spread::Normal(Ellipse { middle: position, semi_major_m, semi_minor_m, azimuth_deg })
+        }
+        PlaceExtent::Disc { position, radius_m } => Spread::Even(Sector::disc(position, radius_m)),
+        PlaceExtent::Sector { position, bearing_deg, width_deg, range_min_m, range_max_m } => {
+            Spread::Even(Sector { centre: position, bearing_deg, width_deg, range_min_m, range_max_m })
         }
     }
 }
@@ -190,15 +188,10 @@ impl<'a> Located<'a> {
 pub(super) fn area_m2(extent: PlaceExtent) -> f64 {
     match extent {
         PlaceExtent::Point { hacc_m, .. } => PI * hacc_m.powi(2),
+        PlaceExtent::Ellipse { semi_major_m, semi_minor_m, .. } => PI * semi_major_m * semi_minor_m,
         PlaceExtent::Disc { radius_m, .. } => PI * radius_m.powi(2),
         PlaceExtent::Sector { width_deg, range_min_m, range_max_m, .. } => {
             width_deg / 360.0 * PI * (range_max_m.powi(2) - range_min_m.powi(2))
         }
     }
-}
-
-/// How a place is distributed.
-enum Spread {
-    Normal(LonLat, f64),
-    Even(Sector),
 }

@@ -25,6 +25,7 @@ mod hearing;
 mod limits;
 mod located;
 mod pairs;
+mod polar;
 mod record;
 mod regions;
 mod rounding;

@@ -46,6 +46,13 @@ fn extent(extent: PlaceExtent) -> PlaceExtent {
         PlaceExtent::Point { position: at, hacc_m } => {
             PlaceExtent::Point { position: position(at), hacc_m: metres(hacc_m) }
         }
+        PlaceExtent::Ellipse { position: at, semi_major_m, semi_minor_m, azimuth_deg } => PlaceExtent::Ellipse {
+            position: position(at),
+            semi_major_m: metres(semi_major_m),
+            semi_minor_m: metres(semi_minor_m),
+            // 180 is 0.
+            azimuth_deg: angle(azimuth_deg).rem_euclid(180.0),
+        },
         PlaceExtent::Disc { position: at, radius_m } => {
             PlaceExtent::Disc { position: position(at), radius_m: metres(radius_m) }
         }

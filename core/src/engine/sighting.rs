@@ -2,11 +2,12 @@
 
 use super::finding::{Finding, Follow, PlaceBy};
 use super::located::{Located, SIGMAS_95_ONE_AXIS};
+use super::polar::Polar;
 use super::record::Stand;
 use super::terms::Terms;
 use crate::agreement::{Rule, Severity};
 use crate::alert::{Evidence, PlaceExtent};
-use crate::geometry::{LonLat, SIGMAS_95, destination};
+use crate::geometry::LonLat;
 use crate::id::Id;
 use crate::log::ReadingEntry;
 use crate::registry::{Device, Mobility};
@@ -141,13 +142,8 @@ impl<'a> Sighting<'a> {
         if let (Some((bearing_deg, bearing_sd_deg)), Some((range_m, range_sd_m))) =
             (bearing, place.range_m.zip(place.range_sd_m))
         {
-            let stand = self.stand?;
-            // The longer axis of the ellipse, taken as a circle: never more certain than the sensor is.
-            let across_m = range_m * bearing_sd_deg.to_radians();
-            let own_m = SIGMAS_95 * range_sd_m.max(across_m);
-            let position = destination(stand.position, bearing_deg, range_m);
-            let hacc_m = own_m.hypot(stand.hacc_m);
-            return Some((PlaceExtent::Point { position, hacc_m }, PlaceBy::Sensor));
+            let polar = Polar { bearing_deg, bearing_sd_deg, range_m, range_sd_m };
+            return Some((polar.extent(self.stand?), PlaceBy::Sensor));
         }
         self.extent_of_bearing(class, bearing)
     }

@@ -40,6 +40,9 @@ pub(super) fn place(place: &Place, by: PlaceBy, detections: u64, follow: Follow)
     let extent = match place.extent {
         PlaceExtent::Point { hacc_m, .. } if by == PlaceBy::Itself => format!("reported within {hacc_m:.0} m"),
         PlaceExtent::Point { hacc_m, .. } => format!("located within {hacc_m:.0} m"),
+        PlaceExtent::Ellipse { semi_major_m, semi_minor_m, azimuth_deg, .. } => {
+            format!("located within {semi_major_m:.0} m along {azimuth_deg:.0}° and {semi_minor_m:.0} m across")
+        }
         PlaceExtent::Disc { radius_m, .. } => {
             format!("anywhere within {:.1} km of the {from}{assumed}", radius_m / 1_000.0)
         }
@@ -49,8 +52,8 @@ pub(super) fn place(place: &Place, by: PlaceBy, detections: u64, follow: Follow)
             width_deg / 2.0
         ),
     };
-    let distance = match (place.extent, place.line_distance_m, place.line_distance_error_m) {
-        (PlaceExtent::Point { .. }, Some(distance), Some(error)) => {
+    let distance = match (place.line_distance_m, place.line_distance_error_m) {
+        (Some(distance), Some(error)) if place.extent.is_position() => {
             format!(", {} ± {} from the line", length(distance), length(error))
         }
         _ => String::new(),
@@ -60,7 +63,7 @@ pub(super) fn place(place: &Place, by: PlaceBy, detections: u64, follow: Follow)
 
 /// The side is told flatly of a position only: a sector or a disc may reach across the line.
 fn side(place: &Place) -> String {
-    let point = matches!(place.extent, PlaceExtent::Point { .. });
+    let point = place.extent.is_position();
     let told = |name: &str, probability: f64| {
         if point {
             format!(", on side {name}")

@@ -1,6 +1,6 @@
-//! Probability mass of a round normal on one side of a boundary, from the boundary alone.
+//! Probability mass of a normal on one side of a boundary, from the boundary alone.
 //!
-//! In polar coordinates about the mean the mass within r of it is 1 - exp(-r²/2), so by Green's theorem the mass
+//! The plane is stretched so that the normal is round. In polar coordinates about the mean the mass within r of it is 1 - exp(-r²/2), so by Green's theorem the mass
 //! inside a closed boundary is the integral of that over the angle along it, divided by 2π: the winding number of
 //! the mean less the same integral of exp(-r²/2). The latter fades so fast that only the nearest stretch counts,
 //! and over a straight piece it is a difference of two values of Owen's T function.
@@ -10,27 +10,27 @@ use std::f64::consts::TAU;
 use super::geodesy::{Trig, Vector, dot, minus};
 use super::piece::Piece;
 use super::quadrature::normal_cdf;
-use super::{Area, LineIndex, LonLat, SIGMAS_95};
+use super::{Area, Ellipse, LineIndex};
 
 /// Farther away than this many standard deviations a boundary does not count: exp(-r²/2) is below 7e-5.
 const REACH: f64 = 4.4;
-/// For greater 95 % radii the tangent plane is not plane enough, metres.
+/// For greater 95 % ellipses the tangent plane is not plane enough, metres.
 const PLANE_LIMIT_M: f64 = 20_000.0;
 /// A piece's chord may miss its course by this many standard deviations; else it is divided.
 const CHORD_MISS: f64 = 0.002;
 
 /// P(inside `area`), or `None` where this method does not hold.
-pub(super) fn in_area(area: &Area, position: LonLat, hacc_m: f64) -> Option<f64> {
-    let near = Near::of(area.boundary(), position, hacc_m)?;
-    Some(near.mass(f64::from(area.windings(position))))
+pub(super) fn in_area(area: &Area, ellipse: &Ellipse) -> Option<f64> {
+    let near = Near::of(area.boundary(), ellipse)?;
+    Some(near.mass(f64::from(area.windings(ellipse.middle))))
 }
 
 /// P(side A of `line`), or `None` where this method does not hold.
 ///
 /// It holds where the line divides the surroundings into A and B without contradiction: no free end in reach, and
 /// around the surroundings' rim the line comes in and goes out by turns.
-pub(super) fn side_a(line: &LineIndex, position: LonLat, is_a: bool, hacc_m: f64) -> Option<f64> {
-    let near = Near::of(line, position, hacc_m)?;
+pub(super) fn side_a(line: &LineIndex, ellipse: &Ellipse, is_a: bool) -> Option<f64> {
+    let near = Near::of(line, ellipse)?;
     near.divides().then(|| near.mass(f64::from(u8::from(is_a))))
 }
 
@@ -44,20 +44,23 @@ struct Near {
 }
 
 impl Near {
-    fn of(boundary: &LineIndex, position: LonLat, hacc_m: f64) -> Option<Self> {
-        if hacc_m > PLANE_LIMIT_M {
+    fn of(boundary: &LineIndex, ellipse: &Ellipse) -> Option<Self> {
+        if ellipse.semi_major_m > PLANE_LIMIT_M {
             return None;
         }
-        let sigma_m = hacc_m / SIGMAS_95;
-        let trig = Trig::at(position);
+        let [along_m, across_m] = ellipse.sigmas_m();
+        let trig = Trig::at(ellipse.middle);
         let (origin, east, north) = (trig.ecef(), trig.east(), trig.north());
+        let (sin, cos) = ellipse.azimuth_deg.to_radians().sin_cos();
         let plane = |place: Vector| {
             let v = minus(place, origin);
-            [dot(v, east) / sigma_m, dot(v, north) / sigma_m]
+            let (x, y) = (dot(v, east), dot(v, north));
+            // Along the longer axis and to its left, so that left stays left.
+            [(x * sin + y * cos) / along_m, (y * sin - x * cos) / across_m]
         };
         let mut near = Self { faded: 0.0, rim: Vec::new(), has_end: false };
-        boundary.pieces_near(origin, REACH * sigma_m, |piece: &Piece, free_start, free_end| {
-            let parts = (piece.sag_m / (CHORD_MISS * sigma_m)).sqrt().ceil().clamp(1.0, 64.0);
+        boundary.pieces_near(origin, REACH * along_m, |piece: &Piece, free_start, free_end| {
+            let parts = (piece.sag_m / (CHORD_MISS * across_m)).sqrt().ceil().clamp(1.0, 64.0);
             let mut from = plane(piece.start);
             near.has_end |= free_start && is_within(from);
             for part in 1..=parts as u32 {

@@ -8,6 +8,7 @@ mod area;
 mod boundary_integral;
 mod box_tree;
 mod crossing;
+mod ellipse;
 mod geodesy;
 mod geojson;
 mod line_index;
@@ -16,13 +17,16 @@ mod probability;
 mod quadrature;
 mod rings;
 mod sector;
+mod spread;
 
 pub use area::Area;
+pub use ellipse::Ellipse;
 pub use geodesy::{bearing_deg, destination, distance_m};
 pub use geojson::{Shape, ShapeFault, parse_geojson};
 pub use line_index::{LineFix, LineIndex};
 pub use probability::{probability_in_area, probability_side_a, probability_within};
-pub use sector::{Sector, probability_sector_in_area, probability_sector_side_a, probability_sector_within};
+pub use sector::Sector;
+pub use spread::Spread;
 
 use serde::{Deserialize, Serialize};
 

@@ -5,7 +5,7 @@
 //! that a straight boundary leaves. Nothing is drawn at random: the same question has the same answer.
 
 use super::geodesy::destination;
-use super::{LonLat, SIGMAS_95, Sector};
+use super::{Ellipse, LonLat, Sector};
 
 /// A cell in a domain's own two coordinates.
 #[derive(Clone, Copy, Debug)]
@@ -73,19 +73,20 @@ pub(super) fn probability(domain: &impl Domain, gap_m: impl Fn(LonLat) -> f64) -
     }
 }
 
-/// A round bivariate normal about a position; coordinates are standard deviations east and north.
+/// A bivariate normal about a position; coordinates are standard deviations along and across its azimuth.
 pub(super) struct Normal {
     centre: LonLat,
-    sigma_m: f64,
+    sigmas_m: [f64; 2],
+    azimuth_deg: f64,
 }
 
 /// The normal is cut off here, standard deviations: less than 2e-4 of it lies beyond.
 const NORMAL_REACH: f64 = 4.2;
 
 impl Normal {
-    /// From its 95 % radius.
-    pub(super) fn new(centre: LonLat, hacc_m: f64) -> Self {
-        Self { centre, sigma_m: hacc_m / SIGMAS_95 }
+    /// From its 95 % ellipse.
+    pub(super) fn new(ellipse: &Ellipse) -> Self {
+        Self { centre: ellipse.middle, sigmas_m: ellipse.sigmas_m(), azimuth_deg: ellipse.azimuth_deg }
     }
 }
 
@@ -99,17 +100,19 @@ impl Domain for Normal {
     }
 
     fn position(&self, cell: Cell) -> LonLat {
-        let [east, north] = cell.middle();
-        destination(self.centre, east.atan2(north).to_degrees(), east.hypot(north) * self.sigma_m)
+        let [along, across] = cell.middle();
+        let (along_m, across_m) = (along * self.sigmas_m[0], across * self.sigmas_m[1]);
+        let bearing_deg = self.azimuth_deg + across_m.atan2(along_m).to_degrees();
+        destination(self.centre, bearing_deg, along_m.hypot(across_m))
     }
 
     fn sides_m(&self, cell: Cell) -> [f64; 2] {
-        [(cell.high[0] - cell.low[0]) * self.sigma_m, (cell.high[1] - cell.low[1]) * self.sigma_m]
+        [(cell.high[0] - cell.low[0]) * self.sigmas_m[0], (cell.high[1] - cell.low[1]) * self.sigmas_m[1]]
     }
 
     fn reach_m(&self, cell: Cell) -> f64 {
-        let [east, north] = self.sides_m(cell);
-        east.hypot(north) / 2.0
+        let [along, across] = self.sides_m(cell);
+        along.hypot(across) / 2.0
     }
 
     fn is_fine(&self, cell: Cell, mass: f64) -> bool {

@@ -46,17 +46,17 @@ impl Sector {
 }
 
 /// P(a place that is uniform over `sector`'s area is on side A of `line`). Within 0.01.
-pub fn probability_sector_side_a(line: &LineIndex, sector: &Sector) -> f64 {
+pub(super) fn side_a(line: &LineIndex, sector: &Sector) -> f64 {
     over(sector, |place| side_gap_m(line, place))
 }
 
 /// P(a place that is uniform over `sector`'s area is inside `area`). Within 0.01.
-pub fn probability_sector_in_area(area: &Area, sector: &Sector) -> f64 {
+pub(super) fn in_area(area: &Area, sector: &Sector) -> f64 {
     over(sector, |place| area.signed_m(place))
 }
 
 /// P(a place that is uniform over `sector`'s area is within `distance_m` of `line`). Within 0.01.
-pub fn probability_sector_within(line: &LineIndex, distance_m: f64, sector: &Sector) -> f64 {
+pub(super) fn within(line: &LineIndex, distance_m: f64, sector: &Sector) -> f64 {
     over(sector, |place| distance_m - line.locate(place).distance_m)
 }
 

@@ -1,6 +1,7 @@
 //! Exclusion zones and withdrawal distances: what stays where it should not be.
 
 use serde_json::json;
+use truceline_core::alert::PlaceExtent;
 
 use crate::scene::*;
 
@@ -127,8 +128,31 @@ fn a_weapon_with_bearing_and_range_is_placed_by_them() {
                           "range_m": 3000.0, "range_sd_m": 30.0});
         scene.reading("st01-rd01", second, second + 0.2, json!({"kind": "object_track", "data": data}));
     }
-    let place = scene.only_alert().place.unwrap();
+    let alert = scene.only_alert();
+    let place = alert.place.clone().unwrap();
     assert!((place.line_distance_m.unwrap() - 9_000.0).abs() < 30.0, "{place:?}");
+    let PlaceExtent::Ellipse { semi_major_m, semi_minor_m, azimuth_deg, .. } = place.extent else {
+        panic!("{place:?}")
+    };
+    // 95 % of one degree at 3 km, and of 30 m, each with the radar's own 5 m.
+    assert!((semi_major_m - 128.3).abs() < 1.0 && (semi_minor_m - 73.6).abs() < 1.0, "{place:?}");
+    assert_eq!(azimuth_deg, 90.0, "the bearing is the worse one, and lies across");
+    assert!((place.line_distance_error_m.unwrap() - 73.6).abs() < 1.0, "towards the line it is the range's: {place:?}");
+    assert!(alert.summary.contains("located within 128 m along 90° and 74 m across"), "{}", alert.summary);
+}
+
+#[test]
+fn a_bearing_too_vague_for_an_ellipse_gives_the_sector_of_bearing_and_range() {
+    let mut scene = Scene::new(WITHDRAWAL, &radar());
+    for second in [0.0, 60.0] {
+        let data = json!({"track": "t1", "class": "tank", "bearing_deg": 0.0, "bearing_sd_deg": 20.0,
+                          "range_m": 3000.0, "range_sd_m": 30.0});
+        scene.reading("st01-rd01", second, second + 0.2, json!({"kind": "object_track", "data": data}));
+    }
+    let place = scene.only_alert().place.unwrap();
+    let PlaceExtent::Sector { width_deg, range_min_m, range_max_m, .. } = place.extent else { panic!("{place:?}") };
+    assert!((width_deg - 89.7).abs() < 0.1, "{place:?}");
+    assert!((range_min_m - 2_932.6).abs() < 0.5 && (range_max_m - 3_067.4).abs() < 0.5, "{place:?}");
 }
 
 #[test]

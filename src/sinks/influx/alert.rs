@@ -73,6 +73,7 @@ fn exact(alert: &Alert) -> ViewerAlert {
     let place = alert.place.as_ref().map(|place| {
         let (position, radius_m) = match place.extent {
             PlaceExtent::Point { position, hacc_m } => (position, hacc_m),
+            PlaceExtent::Ellipse { position, semi_major_m, .. } => (position, semi_major_m),
             PlaceExtent::Disc { position, radius_m } => (position, radius_m),
             PlaceExtent::Sector { position, range_max_m, .. } => (position, range_max_m),
         };

@@ -6,6 +6,7 @@ use crate::alert::PlaceExtent;
 use crate::engine::book::Book;
 use crate::engine::finding::{PlaceBy, in_force};
 use crate::engine::frame::Frame;
+use crate::engine::polar::covering;
 use crate::engine::record::Stand;
 use crate::engine::sighting::Sighting;
 use crate::engine::tracks::{TrackKey, Tracks};
@@ -44,10 +45,7 @@ impl Object {
     }
 
     pub(super) fn stand(&self) -> Option<Stand> {
-        match self.extent {
-            PlaceExtent::Point { position, hacc_m } => Some(Stand { position, hacc_m }),
-            _ => None,
-        }
+        covering(self.extent)
     }
 }
 
