@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use toml::{Table, Value};
 
 use super::shapes::Shapes;
-use super::{Agreement, Bundle, Status, activities, lines, rules, zones};
+use super::{Agreement, Bundle, FloodTerms, Status, activities, lines, rules, zones};
 use crate::id::Id;
 use crate::keys::{KeyFault, Keys, Limits};
 use crate::time::Span;
@@ -47,6 +47,7 @@ pub fn compile(bundle: &Bundle) -> Result<Agreement, Vec<AgreementFault>> {
         _ => Status::Actual,
     };
     let late_after_s = keys.number("late_after_s", Limits::new(1.0, 2_592_000.0, "seconds")).unwrap_or(LATE_AFTER_S);
+    let flood = flood(&mut keys);
     let lines = lines::read(&mut keys, &mut shapes);
     let zones = zones::read(&mut keys, &names, &mut shapes);
     let rules = rules::read(&mut keys, &names);
@@ -61,6 +62,7 @@ pub fn compile(bundle: &Bundle) -> Result<Agreement, Vec<AgreementFault>> {
             hash: bundle.document().hash,
             status,
             late_after: Span::from_secs_f64(late_after_s),
+            flood,
             lines,
             zones,
             rules,
@@ -68,6 +70,16 @@ pub fn compile(bundle: &Bundle) -> Result<Agreement, Vec<AgreementFault>> {
         }),
         _ => Err(faults),
     }
+}
+
+/// One new alert of a sort in ten minutes on average, six at once.
+fn flood(keys: &mut Keys<'_>) -> FloodTerms {
+    const ALERTS: u32 = 6;
+    const WINDOW_S: f64 = 3_600.0;
+    let most = Limits::new(2.0, 1_000.0, "alerts");
+    let alerts = keys.whole("flood_alerts", most).unwrap_or(ALERTS);
+    let window_s = keys.number("flood_window_s", Limits::new(60.0, 604_800.0, "seconds")).unwrap_or(WINDOW_S);
+    FloodTerms { alerts: alerts as usize, window: Span::from_secs_f64(window_s) }
 }
 
 fn terms(bundle: &Bundle) -> Result<Table, String> {

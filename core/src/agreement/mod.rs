@@ -42,6 +42,8 @@ pub struct Agreement {
     pub status: Status,
     /// A reading that arrives later than this after its time is late.
     pub late_after: Span,
+    /// How many new alerts of one sort there may be in a while.
+    pub flood: FloodTerms,
     /// Lines; several with one id are versions of it, the first id is the primary line.
     pub lines: Vec<Line>,
     /// Zones; several with one id are versions of it.
@@ -50,6 +52,15 @@ pub struct Agreement {
     pub rules: Vec<Rule>,
     /// Notified activities.
     pub activities: Vec<Activity>,
+}
+
+/// At most so many new alerts of one sort in a window of time; what is beyond goes into one flood alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FloodTerms {
+    /// How many, the flood alert counted; at least 2.
+    pub alerts: usize,
+    /// In how long, by journal time.
+    pub window: Span,
 }
 
 /// CAP's words for whether an alert is for real.

@@ -40,7 +40,7 @@ pub struct ViewerAlert {
     pub severity: Severity,
     /// Probability to one decimal, and its CAP word.
     pub certainty: Certainty,
-    /// Only the sort of what it is about: `station`, `device`, `track` or `patrol`.
+    /// Only the sort of what it is about: `station`, `device`, `track`, `patrol` or `flood`.
     pub subject: String,
     /// The zone that it is about, if one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -225,6 +225,7 @@ fn summary(alert: &Alert, place: Option<&ViewerPlace>) -> String {
         "coverage" => "A stretch of the line has no working sensor in range",
         _ => "A rule seems to be broken",
     };
+    let many = if alert.subject.starts_with("flood:") { ", many in one alert" } else { "" };
     let direction = match alert.details.get("direction").and_then(serde_json::Value::as_str) {
         Some("a_to_b") => ", from side A to side B",
         Some("b_to_a") => ", from side B to side A",
@@ -251,5 +252,5 @@ fn summary(alert: &Alert, place: Option<&ViewerPlace>) -> String {
     // A crossing has two sides; where devices stand is not where a disturbance comes from; a stretch is on the line.
     let sideless = matches!(alert.category.as_str(), "crossing" | "interference" | "coverage");
     let side = if sideless { "" } else { side };
-    format!("{what}{zone}{direction}{side}; {sure}{late}.")
+    format!("{what}{many}{zone}{direction}{side}; {sure}{late}.")
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::located::Located;
 use super::terms::within_hours;
-use crate::agreement::{Agreement, Permission, Rule, Severity};
+use crate::agreement::{Agreement, Permission, Rule, RuleKind, Severity};
 use crate::alert::{Evidence, PlaceExtent};
 use crate::id::Id;
 use crate::time::{Span, Time};
@@ -52,6 +52,8 @@ impl PlaceBy {
 pub(super) struct Finding<'a> {
     pub(super) rule: &'a Rule,
     pub(super) subject: String,
+    /// Whose sensor or person it is from; none of what is not heard.
+    pub(super) station: Option<&'a Id>,
     pub(super) zone: Option<Id>,
     pub(super) facet: &'static str,
     /// What names the alert that it opens.
@@ -76,6 +78,13 @@ pub(super) struct Finding<'a> {
     /// What was, up to a time that is put after it, for the summary of an alert that ended; without it as before.
     pub(super) past: Option<String>,
     pub(super) details: Map<String, Value>,
+}
+
+impl Finding<'_> {
+    /// Whether what is at one place is one alert, whoever tells it.
+    pub(super) fn is_clustered(&self) -> bool {
+        self.rule.kind == RuleKind::NoFire
+    }
 }
 
 /// Whether the rule is in force at `time`, by its validity and hours.

@@ -14,6 +14,16 @@ pub const MAX_TRACKS_PER_DEVICE: usize = 256;
 pub const MAX_OPEN_ALERTS: usize = 20_000;
 /// Readings kept as evidence of an alert beside the first and the last: the most probable.
 pub const MAX_BEST_EVIDENCE: usize = 50;
+/// Quarters of an hour that an alert counts apart, the newest; what is before them is one count.
+pub const MAX_QUARTERS: usize = 96;
+/// Devices whose detections an alert counts apart; those of more are one count.
+pub const MAX_SOURCES: usize = 64;
+/// Subjects that a flood alert knows; the detections of more are one count.
+pub const MAX_FLOOD_SUBJECTS: usize = 256;
+/// Subjects that a flood alert tells: those with the most detections.
+pub const MAX_FLOOD_SUBJECTS_TOLD: usize = 32;
+/// Sorts of alerts whose openings are counted; beyond it the one that opened none for longest is forgotten.
+pub const MAX_BUDGETS: usize = 1_024;
 /// Labels of one alert; more are not added.
 pub const MAX_LABELS: usize = 16;
 /// Times of our own deafness that are remembered; beyond it the two oldest are joined, the time between them
@@ -46,6 +56,8 @@ pub struct LimitsHit {
     pub tracks: u64,
     /// Alerts ended with `limit`.
     pub open_alerts: u64,
+    /// Counts of opened alerts forgotten.
+    pub budgets: u64,
     /// Labels not added.
     pub labels: u64,
     /// Times of deafness joined.

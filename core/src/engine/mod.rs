@@ -256,6 +256,7 @@ impl Engine {
         interference::terms_changed(&terms, &mut self.regions, &mut self.book, &mut self.frame);
         if self.terms.replace(terms).is_some_and(|before| before.agreement.status != status) {
             self.forget_overdue();
+            self.book.forget_budgets();
         }
         self.prune_overdue("agreement_changed");
         self.rearm_silence();

@@ -16,7 +16,7 @@ pub(super) fn probability(value: f64) -> f64 {
 }
 
 /// To a decimetre.
-fn metres(value: f64) -> f64 {
+pub(super) fn metres(value: f64) -> f64 {
     to(value, 10.0)
 }
 
@@ -26,7 +26,7 @@ fn angle(value: f64) -> f64 {
 }
 
 /// To about a centimetre.
-fn position(at: LonLat) -> LonLat {
+pub(super) fn position(at: LonLat) -> LonLat {
     LonLat { lon: to(at.lon, 1e7), lat: to(at.lat, 1e7) }
 }
 

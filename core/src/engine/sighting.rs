@@ -84,6 +84,7 @@ impl<'a> Sighting<'a> {
         Finding {
             rule,
             subject,
+            station: Some(self.station),
             zone: None,
             facet: "",
             opening: format!("{}/{}/{}", self.entry.device, self.entry.boot, self.entry.seq),

@@ -9,9 +9,11 @@
 )]
 
 mod agreement_swap;
+mod book_model;
 mod crossing;
 mod crossing_model;
 mod determinism;
+mod flood;
 mod hostile;
 mod interference;
 mod interference_model;

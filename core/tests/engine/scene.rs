@@ -34,11 +34,16 @@ pub fn agreement(rules: &str) -> Bundle {
 }
 
 pub fn agreement_as(status: &str, rules: &str) -> Bundle {
+    agreement_with(&format!("status = \"{status}\""), rules)
+}
+
+/// With more keys at its top.
+pub fn agreement_with(top: &str, rules: &str) -> Bundle {
     let terms = format!(
         r#"
 id = "test"
 name = "A straight line"
-status = "{status}"
+{top}
 late_after_s = 300
 
 [[line]]
@@ -97,10 +102,14 @@ pub struct Scene {
 impl Scene {
     /// An agreement with these rules and a registry of these devices, at second 0.
     pub fn new(rules: &str, registry: &str) -> Self {
+        Self::of(agreement(rules), registry)
+    }
+
+    pub fn of(agreement: Bundle, registry: &str) -> Self {
         let mut scene = Self::empty();
         scene.enter(0.0, Body::Service(true));
         scene.enter(0.0, Body::Link(true));
-        scene.enter(0.0, Body::Agreement(agreement(rules).document()));
+        scene.enter(0.0, Body::Agreement(agreement.document()));
         scene.enter(0.0, Body::Registry(Document::new(registry.to_owned())));
         assert_eq!(scene.engine.limits_hit().documents, 0, "the agreement and the registry are valid");
         scene

@@ -10,12 +10,42 @@ use crate::id::Id;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(in crate::engine) struct AlertKey {
     pub(in crate::engine) rule: Id,
-    pub(in crate::engine) subject: String,
-    pub(in crate::engine) zone: Option<Id>,
     /// What else tells alerts of one subject apart: a crossing's direction, fire's class, tampering's cause.
     pub(in crate::engine) facet: String,
+    pub(in crate::engine) zone: Option<Id>,
     /// Of late readings only: they never become part of what is live.
     pub(in crate::engine) late: bool,
+    pub(in crate::engine) subject: String,
+}
+
+/// What the facet of a flood alert begins with; that of no other does.
+pub(super) const FLOOD: &str = "flood/";
+
+impl AlertKey {
+    pub(super) fn is_flood(&self) -> bool {
+        self.facet.starts_with(FLOOD)
+    }
+
+    /// Whether it differs from the other in nothing but the subject.
+    pub(super) fn is_beside(&self, other: &Self) -> bool {
+        self.rule == other.rule && self.facet == other.facet && self.zone == other.zone && self.late == other.late
+    }
+
+    /// The least of those that differ in the subject only.
+    pub(super) fn first_beside(&self) -> Self {
+        Self { subject: String::new(), ..self.clone() }
+    }
+}
+
+/// The subject, or with the least number behind it that makes it one that is not taken.
+pub(super) fn numbered(subject: &str, taken: impl Fn(&str) -> bool) -> String {
+    let mut name = subject.to_owned();
+    let mut number = 2;
+    while taken(&name) {
+        name = format!("{subject}/{number}");
+        number += 1;
+    }
+    name
 }
 
 /// UUIDv8 (RFC 9562, 5.8) of what names an alert; each part is preceded by its length.

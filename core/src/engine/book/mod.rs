@@ -1,14 +1,40 @@
 //! The book of open alerts: opened once for (rule, subject, zone), extended, revised now and then, ended.
+//!
+//! Five thousand explosions in an hour are not to be five thousand alerts, nor is one shot to be lost
+//! among them. Two layers see to that:
+//!
+//! - **Clusters.** What is heard at one place is one alert, whoever hears it: fire of one rule and class whose place
+//!   overlaps the place that opened an alert, within the cool-down, belongs to it (`cluster`). The alert
+//!   is named by the station that opened it. It counts by quarter of an hour, station and device, and tells
+//!   the circle that holds all the places (`tally`). Only the opening place counts for who belongs to it,
+//!   so two hot spots stay two alerts and a front line is not swallowed by a chain of overlaps.
+//! - **A budget of new alerts** for each sort: rule, class, direction, severity, live or late (`budget`). What
+//!   would open beyond it goes into one flood alert of that sort (`flood`), which counts and names what
+//!   is in it, and ends when nothing more comes and the budget has room again. When there is room while it
+//!   is open, the next to be reported has an alert of its own again: what goes on longest is the likeliest to. A sort
+//!   never uses up the budget of another: gunfire is not hidden by explosions, nor a tank by cars, nor what is severe
+//!   by what a notified activity lowered.
+//!
+//! Only kinds whose subjects are made by what is seen have a budget. Silence, coverage, clock, tamper and interference
+//! have none: they are about registered devices, stations and stretches, of which there is a number, they are grouped
+//! by rules of their own, and they say how far all the rest can be believed.
 
+mod budget;
+mod cluster;
+mod flood;
 mod key;
 mod open;
+mod tally;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use budget::{Budgets, is_budgeted};
+use flood::flood_key;
 pub(super) use key::AlertKey;
+use key::numbered;
 use open::OpenAlert;
 
 use super::finding::Finding;
@@ -25,6 +51,7 @@ use crate::time::{Span, Time};
 pub(super) struct Book {
     #[serde(with = "super::pairs")]
     open: BTreeMap<AlertKey, OpenAlert>,
+    budgets: Budgets,
 }
 
 impl Book {
@@ -38,21 +65,13 @@ impl Book {
 
     /// Takes a finding: it opens an alert or extends the one that is open.
     pub(super) fn report(&mut self, finding: Finding<'_>, terms: &Terms, frame: &mut Frame) {
-        let mut key = AlertKey {
-            rule: finding.rule.id.clone(),
-            subject: finding.subject.clone(),
-            zone: finding.zone.clone(),
-            facet: finding.facet.to_owned(),
-            late: false,
-        };
-        if finding.late && !self.open.get(&key).is_some_and(|live| live.covers(finding.time)) {
-            key.late = true;
-        }
-        if !key.late {
-            self.go_live(&key, finding.time, frame);
-        }
-        if self.open.get(&key).is_some_and(|open| !open.reaches(finding.time)) {
-            self.end(&key, "cool_down", terms, frame);
+        let mut key = self.key_of(&finding, terms, frame);
+        if !self.open.contains_key(&key) && is_budgeted(&finding.rule.kind) {
+            let flood = flood_key(&finding, key.late);
+            let flooded = self.open.contains_key(&flood);
+            if !self.budgets.allow(&flood, flooded, frame.now, terms.agreement.flood, &mut frame.limits) {
+                key = flood;
+            }
         }
         if let Some(open) = self.open.get_mut(&key) {
             open.take(finding, terms, frame);
@@ -65,20 +84,78 @@ impl Book {
         self.revise(&key, terms, frame);
     }
 
-    /// An open late alert that live evidence goes on with is the same alert, live from here on.
-    fn go_live(&mut self, key: &AlertKey, time: Time, frame: &mut Frame) {
-        let late = AlertKey { late: true, ..key.clone() };
-        if self.open.contains_key(key) || !self.open.get(&late).is_some_and(|open| open.reaches(time)) {
-            return;
+    /// The key of the open alert that a finding belongs to, or one that is free.
+    ///
+    /// What is late joins what was live at its time, else what is late; what is live goes on with what began late.
+    fn key_of(&mut self, finding: &Finding<'_>, terms: &Terms, frame: &mut Frame) -> AlertKey {
+        let live = AlertKey {
+            rule: finding.rule.id.clone(),
+            subject: finding.subject.clone(),
+            zone: finding.zone.clone(),
+            facet: finding.facet.to_owned(),
+            late: false,
+        };
+        let late = AlertKey { late: true, ..live.clone() };
+        let time = finding.time;
+        if finding.late {
+            let joined = self.fitting(&live, finding, |open| open.covers(time));
+            return joined.unwrap_or_else(|| self.going_on(&late, finding, terms, frame));
         }
+        if self.fitting(&live, finding, |_| true).is_none()
+            && let Some(began) = self.fitting(&late, finding, |open| open.reaches(time))
+        {
+            return self.go_live(&began, frame);
+        }
+        self.going_on(&live, finding, terms, frame)
+    }
+
+    /// The key of the open alert that a finding goes on with. One that is over by its time ends, and the key is free.
+    fn going_on(&mut self, base: &AlertKey, finding: &Finding<'_>, terms: &Terms, frame: &mut Frame) -> AlertKey {
+        if let Some(open) = self.fitting(base, finding, |open| open.reaches(finding.time)) {
+            return open;
+        }
+        while let Some(over) = self.fitting(base, finding, |_| true) {
+            self.end(&over, "cool_down", terms, frame);
+        }
+        // Of live and late ones together, so that one that goes live keeps its name.
+        let other = AlertKey { late: !base.late, ..base.clone() };
+        let is_taken = |subject: &str| {
+            let named = |key: &AlertKey| AlertKey { subject: subject.to_owned(), ..key.clone() };
+            self.open.contains_key(&named(base)) || self.open.contains_key(&named(&other))
+        };
+        let subject = if finding.is_clustered() { numbered(&base.subject, is_taken) } else { base.subject.clone() };
+        AlertKey { subject, ..base.clone() }
+    }
+
+    /// Of the open alerts for which `fits` holds the one that a finding belongs to by its subject, or by its place:
+    /// then that with which it has most in common, the first opened of equal ones.
+    fn fitting(&self, base: &AlertKey, finding: &Finding<'_>, fits: impl Fn(&OpenAlert) -> bool) -> Option<AlertKey> {
+        if !finding.is_clustered() {
+            return self.open.get(base).filter(|open| fits(open)).map(|_| base.clone());
+        }
+        let mut best: Option<(u8, Time, &AlertKey)> = None;
+        let beside = self.open.range(base.first_beside()..).take_while(|(key, _)| key.is_beside(base));
+        for (key, open) in beside.filter(|(_, open)| fits(open)) {
+            let Some(shared) = open.shared_percent(finding) else { continue };
+            if best.is_none_or(|(most, opened, _)| shared > most || (shared == most && open.detected_at < opened)) {
+                best = Some((shared, open.detected_at, key));
+            }
+        }
+        best.map(|(_, _, key)| key.clone())
+    }
+
+    /// An open late alert that live evidence goes on with is the same alert, live from here on.
+    fn go_live(&mut self, late: &AlertKey, frame: &mut Frame) -> AlertKey {
         frame.timers.disarm(&TimerKey::CoolDown(late.clone()));
         frame.timers.disarm(&TimerKey::Revision(late.clone()));
-        if let Some(mut open) = self.open.remove(&late) {
+        let live = AlertKey { late: false, ..late.clone() };
+        if let Some(mut open) = self.open.remove(late) {
             open.labels.insert("began_late".to_owned());
             // The change is worth a revision of its own at once.
             open.told = None;
-            self.open.insert(key.clone(), open);
+            self.open.insert(live.clone(), open);
         }
+        live
     }
 
     /// Says the next revision now if there is reason to, else arms the timer that does.
@@ -113,7 +190,10 @@ impl Book {
     pub(super) fn cool_down_due(&mut self, key: &AlertKey, terms: &Terms, frame: &mut Frame) {
         let Some(open) = self.open.get(key) else { return };
         let Some(span) = open.cool_down else { return };
-        match frame.hearing.after(open.evident_at, span, Span::default()) {
+        let due = frame.hearing.after(open.evident_at, span, Span::default());
+        // A flood has not passed while one more subject would go into it.
+        let free = self.budgets.free_from(key, terms.agreement.flood);
+        match due.map(|due| free.map_or(due, |free| due.max(free))) {
             Some(due) if due > frame.now => frame.timers.arm(TimerKey::CoolDown(key.clone()), due),
             Some(_) => self.end(key, "cool_down", terms, frame),
             // While we are deaf nothing cools down; the end of the deafness arms it again.
@@ -166,6 +246,11 @@ impl Book {
         for key in keys {
             self.end(&key, reason, terms, frame);
         }
+    }
+
+    /// Forgets how many alerts were opened, when what follows is another matter: an exercise, or no longer one.
+    pub(super) fn forget_budgets(&mut self) {
+        self.budgets.forget();
     }
 
     fn make_room(&mut self, terms: &Terms, frame: &mut Frame) {

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::cluster::shared_percent;
+use super::flood::{Flood, sort_of};
 use super::key::{AlertKey, alert_id};
+use super::tally::Tally;
 use crate::agreement::{Severity, Status};
 use crate::alert::{AgreementRef, Alert, Certainty, CertaintyWord, Evidence, Place, PlaceExtent, Timeliness};
 use crate::engine::finding::{Finding, Follow, PlaceBy};
@@ -41,7 +44,7 @@ pub(super) struct OpenAlert {
     observed: bool,
     pub(super) started: Time,
     pub(super) last: Time,
-    detected_at: Time,
+    pub(super) detected_at: Time,
     /// Journal time of the latest evidence.
     pub(super) evident_at: Time,
     pub(super) cool_down: Option<Span>,
@@ -67,6 +70,14 @@ pub(super) struct OpenAlert {
     what: String,
     past: Option<String>,
     details: Map<String, Value>,
+    /// The place that opened it: who belongs to a cluster.
+    opened_at: Option<PlaceExtent>,
+    /// The station that opened it.
+    opened_by: Option<Id>,
+    /// Of clusters and floods.
+    tally: Option<Tally>,
+    /// Of floods.
+    flood: Option<Flood>,
 }
 
 impl OpenAlert {
@@ -97,11 +108,15 @@ impl OpenAlert {
             best: Vec::new(),
             agreement: agreement_ref(terms),
             status: terms.agreement.status,
-            labels: BTreeSet::new(),
+            labels: key.is_flood().then(|| "flood".to_owned()).into_iter().collect(),
             assessed: BTreeMap::new(),
             what: String::new(),
             past: None,
             details: Map::new(),
+            opened_at: finding.extent,
+            opened_by: finding.station.cloned(),
+            tally: (key.is_flood() || finding.is_clustered()).then(Tally::default),
+            flood: key.is_flood().then(|| Flood::new(sort_of(finding))),
         }
     }
 
@@ -124,6 +139,14 @@ impl OpenAlert {
     /// Whether something at `time` may be part of what this alert is about, seen from both ends.
     pub(super) fn covers(&self, time: Time) -> bool {
         self.reaches(time) && self.cool_down.is_none_or(|cool_down| time >= self.started - cool_down)
+    }
+
+    /// How much the place that opened it and a finding's have in common; without a place it is the station's.
+    pub(super) fn shared_percent(&self, finding: &Finding<'_>) -> Option<u8> {
+        match (self.opened_at, finding.extent) {
+            (Some(opened), Some(now)) => shared_percent(opened, now),
+            _ => (self.opened_by.as_ref() == finding.station).then_some(100),
+        }
     }
 
     /// Whether the place and the words are to be those of this finding.
@@ -153,6 +176,12 @@ impl OpenAlert {
     }
 
     pub(super) fn take(&mut self, finding: Finding<'_>, terms: &Terms, frame: &mut Frame) {
+        if let Some(tally) = &mut self.tally {
+            tally.take(&finding);
+        }
+        if let Some(flood) = &mut self.flood {
+            flood.take(&finding);
+        }
         if self.shows(&finding) {
             if finding.extent.is_some() {
                 self.extent = finding.extent;
@@ -220,17 +249,25 @@ impl OpenAlert {
         if self.extent.is_some() && self.place_by.is_assumed_range() {
             details.insert("range".to_owned(), "assumed".into());
         }
+        if let Some(tally) = self.tally.as_ref().filter(|_| self.detections > 1) {
+            tally.tell(&mut details);
+        }
+        if let Some(flood) = &self.flood {
+            flood.tell(&mut details);
+        }
         details
     }
 
     /// The sentence for reviewers.
     fn summary(&self, key: &AlertKey, certainty: Certainty, place: Option<&Place>, ended: Option<Time>) -> String {
-        let what = match (&self.past, ended) {
-            (Some(past), Some(ended)) => &format!("{past} {}", words::second(ended)),
+        let what = match (&self.flood, &self.past, ended) {
+            (Some(flood), _, _) => &flood.what(&self.category),
+            (None, Some(past), Some(ended)) => &format!("{past} {}", words::second(ended)),
             _ => &self.what,
         };
+        let stations = self.tally.as_ref().map_or(0, Tally::stations);
         let place = place.map(|place| words::place(place, self.place_by, self.detections, self.follow));
-        words::summary(what, self.detections, certainty, &place.unwrap_or_default(), key.late)
+        words::summary(what, (self.detections, stations), certainty, &place.unwrap_or_default(), key.late)
     }
 
     pub(super) fn alert(&self, key: &AlertKey, ended: Option<&str>, terms: &Terms, frame: &Frame) -> Alert {

@@ -397,6 +397,7 @@ fn silence(rule: &Rule, subject: String, since: Time, wall: Time) -> Finding<'_>
     Finding {
         rule,
         subject,
+        station: None,
         zone: None,
         facet: "",
         opening: String::new(),

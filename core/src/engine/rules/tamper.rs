@@ -195,6 +195,7 @@ pub(in crate::engine) fn judge_reject(
         let finding = Finding {
             rule,
             subject: format!("device:{id}"),
+            station: None,
             zone: None,
             facet: cause,
             opening: opening(reject, wall),

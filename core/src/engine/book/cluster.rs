@@ -1,0 +1,207 @@
+//! Whether two places may be of one hot spot.
+//!
+//! Both are laid out on a plane around the first one's sensor, as convex outlines, and cut with each
+//! other. They belong together if they share more than what two sectors of one station always share
+//! near its sensors, and if the middle of each lies no farther from the other's than one of the two sensors
+//! reaches. An alert's place for this is the one that opened it, for good: so a chain of
+//! overlapping places along a front does not become one alert.
+
+use crate::alert::PlaceExtent;
+use crate::geometry::{LonLat, bearing_deg, distance_m};
+
+/// Less than this part of the smaller place in common is only where two sensors of one station stand.
+const LEAST_SHARED: f64 = 0.005;
+/// Places of greater range say nothing of where, metres.
+const MAX_RANGE_M: f64 = 300_000.0;
+/// The smallest place and the narrowest sector: an area must not be nothing.
+const MIN_RANGE_M: f64 = 1.0;
+const MIN_HALF_WIDTH_DEG: f64 = 0.5;
+/// Edges of an outline are chords of arcs no longer than this.
+const ARC_STEP_DEG: f64 = 15.0;
+
+/// East and north, metres.
+type Flat = (f64, f64);
+
+/// How much of the smaller of two places they have in common, in whole percents, if they may be of one hot spot.
+pub(super) fn shared_percent(opened: PlaceExtent, now: PlaceExtent) -> Option<u8> {
+    if opened == now {
+        return Some(100);
+    }
+    let (opened, now) = (Outline::of(opened), Outline::of(now));
+    let apart_m = distance_m(opened.at, now.at);
+    let reach_m = opened.range_m.max(now.range_m);
+    if apart_m > opened.range_m + now.range_m || apart_m > 2.0 * MAX_RANGE_M {
+        return None;
+    }
+    let (sin, cos) = if apart_m > 0.0 { bearing_deg(opened.at, now.at).to_radians().sin_cos() } else { (0.0, 0.0) };
+    let from = (apart_m * sin, apart_m * cos);
+    let (before, after) = (opened.middle((0.0, 0.0)), now.middle(from));
+    if (before.0 - after.0).hypot(before.1 - after.1) > reach_m {
+        return None;
+    }
+    let (before, after) = (opened.corners((0.0, 0.0)), now.corners(from));
+    let shared = area(&common(before.clone(), &after)) / area(&before).min(area(&after));
+    (shared >= LEAST_SHARED).then(|| (shared * 100.0).round().clamp(0.0, 100.0) as u8)
+}
+
+/// A disc, or a sector of at most half of one; what is nearer than a sector's least range counts as in it.
+struct Outline {
+    at: LonLat,
+    range_m: f64,
+    /// Middle and half width in degrees; none: all around.
+    sector: Option<(f64, f64)>,
+}
+
+impl Outline {
+    fn of(extent: PlaceExtent) -> Self {
+        let (at, range_m, sector) = match extent {
+            PlaceExtent::Point { position, hacc_m } => (position, hacc_m, None),
+            PlaceExtent::Ellipse { position, semi_major_m, .. } => (position, semi_major_m, None),
+            PlaceExtent::Disc { position, radius_m } => (position, radius_m, None),
+            PlaceExtent::Sector { position, bearing_deg, width_deg, range_max_m, .. } => {
+                let half_deg = (width_deg / 2.0).max(MIN_HALF_WIDTH_DEG);
+                (position, range_max_m, (half_deg <= 90.0).then_some((bearing_deg, half_deg)))
+            }
+        };
+        Self { at, range_m: range_m.clamp(MIN_RANGE_M, MAX_RANGE_M), sector }
+    }
+
+    fn middle(&self, (east, north): Flat) -> Flat {
+        let Some((bearing_deg, _)) = self.sector else { return (east, north) };
+        let (sin, cos) = bearing_deg.to_radians().sin_cos();
+        (east + self.range_m / 2.0 * sin, north + self.range_m / 2.0 * cos)
+    }
+
+    /// Its corners, counterclockwise.
+    fn corners(&self, (east, north): Flat) -> Vec<Flat> {
+        let (middle_deg, half_deg) = self.sector.unwrap_or((0.0, 180.0));
+        let steps = (2.0 * half_deg / ARC_STEP_DEG).ceil().max(1.0) as u32;
+        // The first and the last point of a whole circle are one.
+        let last = if self.sector.is_some() { steps } else { steps - 1 };
+        let on_arc = |step: u32| {
+            let (sin, cos) =
+                (middle_deg + half_deg - 2.0 * half_deg * f64::from(step) / f64::from(steps)).to_radians().sin_cos();
+            (east + self.range_m * sin, north + self.range_m * cos)
+        };
+        self.sector.map(|_| (east, north)).into_iter().chain((0..=last).map(on_arc)).collect()
+    }
+}
+
+/// What two convex outlines have in common: the first one cut along each edge of the second
+/// (Sutherland and Hodgman, Reentrant polygon clipping, 1974).
+fn common(mut outline: Vec<Flat>, other: &[Flat]) -> Vec<Flat> {
+    for (from, to) in edges(other) {
+        // Positive to the left of the edge, which is inside.
+        let inside = |at: Flat| (to.0 - from.0) * (at.1 - from.1) - (to.1 - from.1) * (at.0 - from.0);
+        let mut kept = Vec::with_capacity(outline.len() + 1);
+        for (a, b) in edges(&outline) {
+            let (at_a, at_b) = (inside(a), inside(b));
+            if at_a >= 0.0 {
+                kept.push(a);
+            }
+            if (at_a >= 0.0) != (at_b >= 0.0) {
+                let part = at_a / (at_a - at_b);
+                kept.push((a.0 + (b.0 - a.0) * part, a.1 + (b.1 - a.1) * part));
+            }
+        }
+        outline = kept;
+    }
+    outline
+}
+
+fn edges(outline: &[Flat]) -> impl Iterator<Item = (Flat, Flat)> {
+    outline.iter().copied().zip(outline.iter().copied().cycle().skip(1))
+}
+
+/// Area by the shoelace formula, square metres.
+fn area(outline: &[Flat]) -> f64 {
+    edges(outline).map(|(a, b)| a.0 * b.1 - a.1 * b.0).sum::<f64>().abs() / 2.0
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::geometry::destination;
+
+    fn here() -> LonLat {
+        LonLat { lon: 38.0, lat: 48.0 }
+    }
+
+    fn disc(position: LonLat, radius_m: f64) -> PlaceExtent {
+        PlaceExtent::Disc { position, radius_m }
+    }
+
+    fn sector(position: LonLat, bearing_deg: f64, width_deg: f64, range_max_m: f64) -> PlaceExtent {
+        PlaceExtent::Sector { position, bearing_deg, width_deg, range_min_m: 0.0, range_max_m }
+    }
+
+    #[test]
+    fn discs_whose_sensors_reach_each_other_belong_together_and_others_do_not() {
+        let shared = |apart_m| shared_percent(disc(here(), 10e3), disc(destination(here(), 77.0, apart_m), 10e3));
+        assert_eq!(shared(0.0), Some(100));
+        // The lens of two circles of radius 1 at distance 0.9.
+        let lens = 2.0 * 0.45_f64.acos() - 0.9 / 2.0 * (4.0_f64 - 0.81).sqrt();
+        let told = f64::from(shared(9_000.0).unwrap());
+        assert!((told - 100.0 * lens / std::f64::consts::PI).abs() < 2.0, "{told}");
+        assert_eq!(shared(11_000.0), None, "they overlap, yet neither sensor reaches the other");
+    }
+
+    #[test]
+    fn sectors_of_one_station_in_other_directions_are_other_places() {
+        let near = destination(here(), 200.0, 300.0);
+        assert_eq!(shared_percent(sector(here(), 0.0, 16.0, 15e3), sector(near, 180.0, 16.0, 15e3)), None);
+        assert_eq!(shared_percent(sector(here(), 0.0, 16.0, 15e3), sector(here(), 90.0, 16.0, 15e3)), None);
+        assert!(shared_percent(sector(here(), 0.0, 16.0, 15e3), sector(here(), 6.0, 16.0, 15e3)).unwrap() > 50);
+    }
+
+    #[test]
+    fn bearings_of_two_stations_that_cross_belong_together() {
+        let east = destination(here(), 90.0, 8_000.0);
+        assert!(shared_percent(sector(here(), 45.0, 8.0, 15e3), sector(east, 315.0, 8.0, 15e3)).is_some());
+        assert_eq!(shared_percent(sector(here(), 315.0, 8.0, 15e3), sector(east, 45.0, 8.0, 15e3)), None);
+    }
+
+    #[test]
+    fn the_sector_of_a_patrol_joins_the_disc_of_a_sensor() {
+        let patrol = sector(destination(here(), 30.0, 6_000.0), 120.0, 60.0, 2_000.0);
+        assert_eq!(shared_percent(disc(here(), 15e3), patrol), Some(100));
+        assert_eq!(shared_percent(patrol, disc(here(), 15e3)), Some(100));
+    }
+
+    proptest! {
+        /// Points spread evenly over the one place and counted in the other.
+        #[test]
+        fn what_is_shared_is_what_counting_points_says(
+            bearings in prop::array::uniform2(0.0..360.0f64),
+            widths in prop::array::uniform2(20.0..180.0f64),
+            (apart_m, way) in (0.0..12e3f64, 0.0..360.0f64),
+        ) {
+            let there = destination(here(), way, apart_m);
+            let places = [sector(here(), bearings[0], widths[0], 10e3), sector(there, bearings[1], widths[1], 8e3)];
+            let sets = places.map(Outline::of);
+            let from = (apart_m * way.to_radians().sin(), apart_m * way.to_radians().cos());
+            let (ours, theirs) = (sets[0].corners((0.0, 0.0)), sets[1].corners(from));
+            let holds = |middle_deg: f64, width_deg: f64, range_m: f64, at: Flat| {
+                let off = (at.0.atan2(at.1).to_degrees() - middle_deg + 540.0).rem_euclid(360.0) - 180.0;
+                at.0.hypot(at.1) <= range_m && off.abs() <= width_deg / 2.0
+            };
+            let step = 100.0;
+            let mut count = 0.0;
+            for i in -100..100 {
+                for j in -100..100 {
+                    let at = (f64::from(i) * step, f64::from(j) * step);
+                    let there = (at.0 - from.0, at.1 - from.1);
+                    if holds(bearings[0], widths[0], 10e3, at) && holds(bearings[1], widths[1], 8e3, there) {
+                        count += 1.0;
+                    }
+                }
+            }
+            let counted = count * step * step;
+            let cut = area(&common(ours.clone(), &theirs));
+            let smaller = area(&ours).min(area(&theirs));
+            prop_assert!((cut - counted).abs() <= 0.05 * smaller + 5e5, "{} and {}", cut, counted);
+        }
+    }
+}
