@@ -118,6 +118,78 @@ fn wrong_use_wrong_lines_and_wrong_points_have_their_own_exit_codes() {
     assert!(stderr(&crossed).contains("ring 1"), "{}", stderr(&crossed));
     let point = locate(&["--line", line], "48.5,36.9\n48.5,east\n48.5,36.8\n");
     assert_eq!(point.status.code(), Some(65), "{}", stderr(&point));
-    assert_eq!(stdout(&point).lines().count(), 1);
-    assert!(stderr(&point).contains("line 2: lon 'east' is not a number"), "{}", stderr(&point));
+    assert_eq!(stdout(&point).lines().count(), 2);
+    let told = stderr(&point);
+    assert!(told.contains("line 2: lon 'east' is not a number; write degrees such as 37.81"), "{told}");
+    assert!(told.contains("1 line is no point and has no answer; 2 points have one"), "{told}");
+}
+
+#[test]
+fn each_misuse_is_told_with_what_to_do() {
+    let line = file(LINE);
+    let line = line.path().to_str().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let binary = dir.path().join("binary");
+    std::fs::write(&binary, [0xff, 0xfe, 0x00, 0x80, b'\n', 0xff]).unwrap();
+    for (arguments, input, code, wanted) in [
+        (vec!["--line", line, "gone.csv"], "", 65, "gone.csv: there is no such file; name a file of points"),
+        (vec!["--line", line, "src"], "", 65, "src: is a folder; name a file of points"),
+        (vec!["--line", "src"], "", 78, "src: is a folder; name a GeoJSON file, or an agreement's folder"),
+        (vec!["--line", "gone.geojson"], "", 78, "gone.geojson: there is no such file; name a GeoJSON file"),
+        (vec!["--line", line, binary.to_str().unwrap()], "", 65, "line 1: is not UTF-8; save the file as UTF-8"),
+        (vec!["--line", binary.to_str().unwrap()], "", 78, "is not UTF-8; name a GeoJSON file"),
+        (
+            vec!["--agreement", "Cargo.toml"],
+            "",
+            78,
+            "'Cargo.toml' is a file; name the folder that holds agreement.toml",
+        ),
+        (vec!["--line", line, "--agreement", "x"], "", 64, "cannot be used with"),
+        (vec!["--line", line, "--accuracy", "5"], "", 64, "unexpected argument '--accuracy'"),
+        (vec!["--line", line, "--hacc-m", "-5"], "", 64, "'-5'"),
+        (vec!["--line", line, "--hacc-m", "0"], "", 64, "write metres such as 5, more than 0"),
+        (vec!["--line", line], "", 0, "there are no points in the input"),
+        (vec!["--line", line], "lat,lon\n", 0, "there are no points in the input"),
+        (vec!["--line", line], "48.5,37.1,0\n", 0, "1 point has hacc_m 0, taken as exact"),
+    ] {
+        let output = locate(&arguments, input);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(wanted), "{arguments:?} lacks '{wanted}':\n{}", stderr(&output));
+    }
+}
+
+#[test]
+fn an_output_that_is_closed_early_is_no_failure() {
+    let line = file(LINE);
+    let points = file(&"48.5,37.1\n".repeat(200_000));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_truceline"))
+        .args(["where", "--line", line.path().to_str().unwrap(), points.path().to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn points_that_trickle_in_are_answered_as_they_come() {
+    use std::io::{BufRead, BufReader};
+    let line = file(LINE);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_truceline"))
+        .args(["where", "--line", line.path().to_str().unwrap()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
+    for lon in ["36.9", "37.1", "36.8"] {
+        writeln!(input, "48.5,{lon}").unwrap();
+        let answer = answers.next().unwrap().unwrap();
+        assert!(answer.contains(&format!("\"lon\":{lon}")), "{answer}");
+    }
+    drop(input);
+    assert!(child.wait().unwrap().success());
 }

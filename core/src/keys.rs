@@ -5,6 +5,7 @@ use std::str::FromStr;
 use toml::{Table, Value};
 
 use crate::id::Id;
+use crate::spelling::nearest;
 use crate::time::Time;
 
 /// Longest text of one value in characters.
@@ -337,51 +338,15 @@ fn a_type(value: &Value) -> &'static str {
 }
 
 fn did_you_mean(word: &str, known: &[&'static str]) -> String {
-    let near = known
-        .iter()
-        .map(|other| (distance(word, other), *other))
-        .filter(|(distance, other)| *distance <= 2 && *distance < other.len())
-        .min();
-    match near {
-        Some((_, other)) => format!("did you mean '{other}'?"),
+    match nearest(word, known.iter().copied()) {
+        Some(other) => format!("did you mean '{other}'?"),
         None => format!("use one of: {}", known.join(", ")),
     }
-}
-
-/// Levenshtein distance; words longer than 40 characters are far from everything.
-fn distance(a: &str, b: &str) -> usize {
-    if a.len() > 40 {
-        return usize::MAX;
-    }
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (y, cell) in b.iter().zip(row.iter_mut().skip(1)) {
-            let substituted = diagonal + usize::from(x != *y);
-            diagonal = *cell;
-            left = substituted.min(diagonal + 1).min(left + 1);
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_distance_of_words_counts_edits() {
-        for (a, b, edits) in [("", "abc", 3), ("abc", "abc", 0), ("kitten", "sitting", 3), ("treshold", "threshold", 1)]
-        {
-            assert_eq!(distance(a, b), edits, "{a} {b}");
-        }
-    }
 
     #[test]
     fn a_key_that_nobody_asked_for_is_a_fault_with_a_proposal() {

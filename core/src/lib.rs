@@ -12,5 +12,6 @@ pub mod id;
 mod keys;
 pub mod log;
 pub mod registry;
+pub mod spelling;
 pub mod time;
 pub mod wire;

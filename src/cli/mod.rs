@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod export;
 mod failure;
+mod input;
 mod progress;
 mod replay;
 mod run;

@@ -7,7 +7,6 @@ use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
-use indicatif::ProgressBar;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use truceline_core::engine::Output;
@@ -18,6 +17,7 @@ use truceline_core::time::{Span, Time};
 use truceline_core::wire::{Encoding, RejectReason, decode_one, time_of};
 
 use super::failure::json_fault;
+use super::input::{self, Input};
 use super::{Failure, progress};
 use crate::config::load_agreement;
 use crate::config::read_registry;
@@ -79,9 +79,10 @@ pub(super) fn run(arguments: &ReplayArgs) -> Result<(), Failure> {
         let entries = journal(file, agreement, registry.map(|(text, _)| Document::new(text)))?;
         evaluator::replay(entries, &mut print)?;
     } else {
-        let (bar, input) = open(&arguments.input)?;
-        evaluator::replay(Lines::new(bar.wrap_read(input), agreement, registry), &mut print)?;
-        bar.finish_and_clear();
+        let Input { progress, reader } = input::open(&arguments.input, "readings")?;
+        let entries = Lines::new(reader, agreement, registry).inspect(|_| progress.count(1));
+        evaluator::replay(entries, &mut print)?;
+        progress.finish();
     }
     out.flush().map_err(|error| Failure::output(&error))
 }
@@ -182,20 +183,6 @@ fn journal(
         Err(_) => true,
     });
     Ok(given.into_iter().chain(kept))
-}
-
-/// The input with a progress bar as long as it is, if that is known.
-fn open(name: &str) -> Result<(ProgressBar, Box<dyn Read>), Failure> {
-    if name == "-" {
-        return Ok((ProgressBar::hidden(), Box::new(std::io::stdin())));
-    }
-    let fault = |error: std::io::Error| Failure::data(format!("{name}: cannot be read: {error}"));
-    let file = File::open(name).map_err(fault)?;
-    let metadata = file.metadata().map_err(fault)?;
-    if metadata.is_dir() {
-        return Err(Failure::data(format!("{name}: is a folder; name a file of readings")));
-    }
-    Ok((progress::bytes(metadata.len()), Box::new(file)))
 }
 
 /// Entries from JSON Lines, the terms first.

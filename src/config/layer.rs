@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use toml::{Table, Value};
+use truceline_core::spelling::nearest;
 
 use super::{Config, ConfigFault, validate};
 
@@ -90,28 +91,11 @@ fn lay_over(
 
 fn unknown<'a>(source: &str, key: &str, name: &str, known: impl Iterator<Item = &'a String>) -> ConfigFault {
     let known: Vec<&str> = known.map(String::as_str).collect();
-    let close = known.iter().find(|other| distance(name, other) <= 2);
-    let remedy = match close {
+    let remedy = match nearest(name, known.iter().copied()) {
         Some(close) => format!("did you mean '{close}'?"),
         None => format!("remove it, or use one of: {}", known.join(", ")),
     };
     fault(source, key, &format!("there is no such key; {remedy}"))
-}
-
-/// Levenshtein distance, for "did you mean".
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(row[j + 1] + 1);
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 fn same_type(a: &Value, b: &Value) -> bool {

@@ -7,7 +7,6 @@ use truceline_core::geometry::{Area, LineFix, LineIndex, LonLat, Side, probabili
 use truceline_core::id::Id;
 
 use super::Format;
-use super::points::Point;
 
 /// The side of a position that is not exactly known is told from this probability on.
 const SURE: f64 = 0.95;
@@ -38,24 +37,21 @@ struct Inside {
 }
 
 impl Answer {
-    pub(super) fn against_line(point: &Point, line: Option<&LineIndex>, zones: Vec<(Id, f64)>) -> Self {
-        let located =
-            line.map(|line| (line.locate(point.position), probability_side_a(line, point.position, point.hacc_m)));
-        Self::new(point, located, zones)
+    /// `hacc_m` is the 95 % radius; 0: the position is exact.
+    pub(super) fn against_line(position: LonLat, hacc_m: f64, line: Option<&LineIndex>, zones: Vec<(Id, f64)>) -> Self {
+        let located = line.map(|line| (line.locate(position), probability_side_a(line, position, hacc_m)));
+        Self::new(position, located, zones)
     }
 
-    pub(super) fn against_area(point: &Point, area: &Area) -> Self {
-        let fix = area.locate(point.position);
-        let p_side_a = if point.hacc_m == 0.0 && fix.signed_m == 0.0 {
-            0.5
-        } else {
-            probability_in_area(area, point.position, point.hacc_m)
-        };
-        Self::new(point, Some((fix, p_side_a)), Vec::new())
+    pub(super) fn against_area(position: LonLat, hacc_m: f64, area: &Area) -> Self {
+        let fix = area.locate(position);
+        let p_side_a =
+            if hacc_m == 0.0 && fix.signed_m == 0.0 { 0.5 } else { probability_in_area(area, position, hacc_m) };
+        Self::new(position, Some((fix, p_side_a)), Vec::new())
     }
 
-    fn new(point: &Point, located: Option<(LineFix, f64)>, zones: Vec<(Id, f64)>) -> Self {
-        let LonLat { lon, lat } = point.position;
+    fn new(position: LonLat, located: Option<(LineFix, f64)>, zones: Vec<(Id, f64)>) -> Self {
+        let LonLat { lon, lat } = position;
         let zones = zones.into_iter().map(|(id, p)| Inside { id, probability: rounded(p, 1e6) }).collect();
         let Some((fix, p_side_a)) = located else {
             return Self {
@@ -100,18 +96,21 @@ pub(super) struct Writer<W> {
 }
 
 impl<W: Write> Writer<W> {
-    /// Begins with a header where the format has one.
-    pub(super) fn new(mut out: W, format: Format) -> io::Result<Self> {
-        match format {
-            Format::Json => {}
-            Format::Csv => writeln!(out, "lat,lon,distance_m,side,p_side_a,chainage_m,foot_lat,foot_lon,zones")?,
+    pub(super) const fn new(out: W, format: Format) -> Self {
+        Self { out, format }
+    }
+
+    /// The first line, where the format has one.
+    pub(super) fn header(&mut self) -> io::Result<()> {
+        match self.format {
+            Format::Json => Ok(()),
+            Format::Csv => writeln!(self.out, "lat,lon,distance_m,side,p_side_a,chainage_m,foot_lat,foot_lon,zones"),
             Format::Table => writeln!(
-                out,
+                self.out,
                 "{:>11} {:>12} {:>13} {:<12} {:>8} {:>13} {:>12} {:>12}  zones",
                 "lat", "lon", "distance_m", "side", "p_side_a", "chainage_m", "foot_lat", "foot_lon"
-            )?,
+            ),
         }
-        Ok(Self { out, format })
     }
 
     pub(super) fn write(&mut self, answer: &Answer) -> io::Result<()> {
@@ -160,9 +159,5 @@ impl<W: Write> Writer<W> {
             write!(out, "{space}{}={}", zone.id, zone.probability)?;
         }
         writeln!(out)
-    }
-
-    pub(super) fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
     }
 }

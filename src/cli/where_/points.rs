@@ -2,18 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io::{BufRead, Read};
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use truceline_core::geometry::LonLat;
+use truceline_core::spelling::edits;
 use truceline_core::time::Time;
 
+use super::stream::MAX_UNUSED;
 use crate::cli::failure::json_fault;
 
-/// Longest line.
-const MAX_LINE: u64 = 64 << 10;
+/// Half the Earth's circumference: a position less accurate than this is none.
+const MAX_HACC_M: f64 = 2.0e7;
 
 /// The names of what a point consists of.
 const KNOWN: [&str; 4] = ["lat", "lon", "hacc_m", "time"];
@@ -22,8 +23,8 @@ const KNOWN: [&str; 4] = ["lat", "lon", "hacc_m", "time"];
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Point {
     pub(super) position: LonLat,
-    /// 95 % radius in metres; 0 when exactly known.
-    pub(super) hacc_m: f64,
+    /// 95 % radius in metres, where the point has one; 0 is none.
+    pub(super) hacc_m: Option<f64>,
     pub(super) time: Option<Time>,
 }
 
@@ -52,17 +53,16 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
-/// How the lines are written, known from the first one.
+/// How the lines are written.
 #[derive(Clone, Debug)]
-enum Form {
-    Unknown,
+pub(super) enum Form {
     Json,
     Csv(Columns),
 }
 
 /// Where a CSV line holds what.
 #[derive(Clone, Debug, Default)]
-struct Columns {
+pub(super) struct Columns {
     separator: u8,
     lat: usize,
     lon: usize,
@@ -70,77 +70,22 @@ struct Columns {
     time: Option<usize>,
 }
 
-/// Points line by line; an error names the line.
-pub(super) struct Points<R> {
-    input: R,
-    line: u64,
-    text: Vec<u8>,
-    form: Form,
-    unused: BTreeSet<String>,
+/// How the lines are written by the first of them, and whether that is a header.
+pub(super) fn form(first: &str, unused: &mut BTreeSet<String>) -> Result<(Form, bool), String> {
+    if first.starts_with('{') {
+        return Ok((Form::Json, false));
+    }
+    let (columns, is_header) = columns(first, unused)?;
+    Ok((Form::Csv(columns), is_header))
 }
 
-impl<R: BufRead> Points<R> {
-    pub(super) const fn new(input: R) -> Self {
-        Self { input, line: 0, text: Vec::new(), form: Form::Unknown, unused: BTreeSet::new() }
-    }
-
-    /// Names of columns or keys that the input has so far and nothing is made of.
-    pub(super) const fn unused(&self) -> &BTreeSet<String> {
-        &self.unused
-    }
-
-    /// The next line's point; `None` for a header or an empty line.
-    fn point(&mut self) -> Result<Option<Point>, String> {
-        let text = std::str::from_utf8(&self.text).map_err(|_| "is not UTF-8; save the file as UTF-8".to_owned())?;
-        let text = if self.line == 1 { text.trim_start_matches('\u{feff}') } else { text }.trim();
-        if text.is_empty() {
-            return Ok(None);
-        }
-        if matches!(self.form, Form::Unknown) {
-            if text.starts_with('{') {
-                self.form = Form::Json;
-            } else {
-                let (columns, is_header) = columns(text, &mut self.unused)?;
-                self.form = Form::Csv(columns);
-                if is_header {
-                    return Ok(None);
-                }
-            }
-        }
-        match &self.form {
-            Form::Csv(columns) => csv_point(text, columns),
-            Form::Json | Form::Unknown => json_point(text, &mut self.unused),
-        }
-        .map(Some)
+/// A line's point; names that nothing is made of are added to `unused`.
+pub(super) fn point(text: &str, form: &Form, unused: &mut BTreeSet<String>) -> Result<Point, String> {
+    match form {
+        Form::Csv(columns) => csv_point(text, columns),
+        Form::Json => json_point(text, unused),
     }
 }
-
-impl<R: BufRead> Iterator for Points<R> {
-    type Item = Result<Point, String>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            self.text.clear();
-            self.line += 1;
-            match (&mut self.input).take(MAX_LINE).read_until(b'\n', &mut self.text) {
-                Ok(0) => return None,
-                Ok(length) if length as u64 == MAX_LINE && self.text.last() != Some(&b'\n') => {
-                    return Some(Err(format!("line {}: longer than {MAX_LINE} bytes; one point a line", self.line)));
-                }
-                Ok(_) => {}
-                Err(error) => return Some(Err(format!("line {}: cannot be read: {error}", self.line))),
-            }
-            match self.point() {
-                Ok(None) => {}
-                Ok(Some(point)) => return Some(Ok(point)),
-                Err(message) => return Some(Err(format!("line {}: {message}", self.line))),
-            }
-        }
-    }
-}
-
-/// More unused names than these are not kept: keys may be made up anew for each point.
-const MAX_UNUSED: usize = 20;
 
 /// Keeps a name that nothing is made of; refuses one that may be meant for one of `absent`.
 fn set_aside(name: &str, absent: &[&str], unused: &mut BTreeSet<String>) -> Result<(), String> {
@@ -153,9 +98,9 @@ fn set_aside(name: &str, absent: &[&str], unused: &mut BTreeSet<String>) -> Resu
                     && (lower.contains("acc_")
                         || lower.ends_with("acc")
                         || lower.contains("accuracy")
-                        || is_close(&lower, wanted))
+                        || edits(&lower, wanted) == 1)
             }
-            "time" => ["timestamp", "datetime", "time_utc"].contains(&lower.as_str()) || is_close(&lower, wanted),
+            "time" => ["timestamp", "datetime", "time_utc"].contains(&lower.as_str()) || edits(&lower, wanted) == 1,
             "lat" => lower == "latitude",
             _ => ["lng", "long", "longitude"].contains(&lower.as_str()),
         };
@@ -167,18 +112,6 @@ fn set_aside(name: &str, absent: &[&str], unused: &mut BTreeSet<String>) -> Resu
         unused.insert(shown(name));
     }
     Ok(())
-}
-
-/// One letter is missing, too many, or another.
-fn is_close(name: &str, wanted: &str) -> bool {
-    let (name, wanted): (Vec<char>, Vec<char>) = (name.chars().collect(), wanted.chars().collect());
-    let same = name.iter().zip(&wanted).take_while(|(a, b)| a == b).count();
-    let (rest, other) = (&name[same..], &wanted[same..]);
-    let without_first = |letters: &[char]| letters.get(1..).map(<[char]>::to_vec);
-    name.len() + 1 >= wanted.len()
-        && (without_first(rest).as_deref() == Some(other)
-            || without_first(other).as_deref() == Some(rest)
-            || (!rest.is_empty() && without_first(rest) == without_first(other)))
 }
 
 fn json_point(text: &str, unused: &mut BTreeSet<String>) -> Result<Point, String> {
@@ -198,12 +131,11 @@ fn json_point(text: &str, unused: &mut BTreeSet<String>) -> Result<Point, String
         }
     }
     let [lat, lon, hacc_m, time] = values.map(|value| value.filter(|text| *text != "null"));
-    let number =
-        |name: &str, value: &str| value.parse::<f64>().map_err(|_| format!("{name} {} is not a number", shown(value)));
+    let number = |name: &str, value: &str| value.parse::<f64>().map_err(|_| no_number(name, value));
     let needed = |name: &str, value: Option<&str>| {
         number(name, value.ok_or_else(|| format!("has no {name}; write {{\"lat\":..,\"lon\":..}}"))?)
     };
-    let hacc_m = hacc_m.map_or(Ok(0.0), |value| number("hacc_m", value))?;
+    let hacc_m = hacc_m.map(|value| number("hacc_m", value)).transpose()?;
     let time = match time {
         Some(value) if value.starts_with('"') => {
             let text: String = serde_json::from_str(value).map_err(|error| json_fault(&error))?;
@@ -240,14 +172,11 @@ fn columns(first: &str, unused: &mut BTreeSet<String>) -> Result<(Columns, bool)
 fn csv_point(text: &str, columns: &Columns) -> Result<Point, String> {
     let fields = fields(text, columns.separator);
     let number = |name: &str, place: usize| match fields.get(place) {
-        Some(field) => field.parse::<f64>().map_err(|_| format!("{name} '{}' is not a number", shown(field))),
+        Some(field) => decimal(name, field),
         None => Err(format!("has {} field{}, none for {name}", fields.len(), if fields.len() == 1 { "" } else { "s" })),
     };
     let given = |place: Option<usize>| place.and_then(|place| fields.get(place)).filter(|field| !field.is_empty());
-    let hacc_m = match given(columns.hacc_m) {
-        Some(field) => field.parse().map_err(|_| format!("hacc_m '{}' is not a number", shown(field)))?,
-        None => 0.0,
-    };
+    let hacc_m = given(columns.hacc_m).map(|field| decimal("hacc_m", field)).transpose()?;
     let time = match given(columns.time) {
         Some(field) => Some(field.parse::<Time>().map_err(|error| error.to_string())?),
         None => None,
@@ -255,16 +184,40 @@ fn csv_point(text: &str, columns: &Columns) -> Result<Point, String> {
     checked(number("lat", columns.lat)?, number("lon", columns.lon)?, hacc_m, time)
 }
 
-fn checked(lat: f64, lon: f64, hacc_m: f64, time: Option<Time>) -> Result<Point, String> {
+/// A number in a CSV field.
+fn decimal(name: &str, field: &str) -> Result<f64, String> {
+    field.parse().map_err(|_| no_number(name, &format!("'{}'", shown(field))))
+}
+
+/// What to say of a value that must be a number and is none.
+fn no_number(name: &str, value: &str) -> String {
+    let has_comma = value.contains(',') && value.trim_matches('\'').replace(',', ".").parse::<f64>().is_ok();
+    let remedy = match name {
+        _ if has_comma => "write decimals with a point",
+        "hacc_m" => "write metres such as 4.5, or nothing",
+        _ => "write degrees such as 37.81",
+    };
+    format!("{name} {} is not a number; {remedy}", shown(value))
+}
+
+fn checked(lat: f64, lon: f64, hacc_m: Option<f64>, time: Option<Time>) -> Result<Point, String> {
     if !(-90.0..=90.0).contains(&lat) {
-        let hint = if (-90.0..=90.0).contains(&lon) { "; are lat and lon swapped?" } else { "" };
-        return Err(format!("lat {lat} is out of range [-90, 90]{hint}"));
+        let is_swapped = (-180.0..=180.0).contains(&lat) && (-90.0..=90.0).contains(&lon);
+        let remedy = if is_swapped { "are lat and lon swapped?" } else { "write degrees north" };
+        return Err(format!("lat {} is out of range [-90, 90]; {remedy}", short(lat)));
     }
-    let position = LonLat::new(lon, lat).ok_or_else(|| format!("lon {lon} is out of range [-180, 180]"))?;
-    if !(hacc_m >= 0.0 && hacc_m.is_finite()) {
-        return Err(format!("hacc_m {hacc_m} is no radius; it is in metres and not negative"));
+    let position = LonLat::new(lon, lat).ok_or_else(|| {
+        format!("lon {} is out of range [-180, 180]; write degrees east, those west below 0", short(lon))
+    })?;
+    if let Some(hacc_m) = hacc_m.filter(|hacc_m| !(0.0..=MAX_HACC_M).contains(hacc_m)) {
+        return Err(format!("hacc_m {} is no radius; write metres, 0 to {MAX_HACC_M}, or nothing", short(hacc_m)));
     }
     Ok(Point { position, hacc_m, time })
+}
+
+/// A number, without hundreds of zeros.
+fn short(number: f64) -> String {
+    if number.abs() < 1e15 { number.to_string() } else { format!("{number:e}") }
 }
 
 /// A field from the input, so short that it can be shown.
