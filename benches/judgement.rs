@@ -4,6 +4,8 @@
 //! `decode` is what reading the stored bytes takes by itself; `judge` is the whole way of an entry through
 //! the engine, decoding included, so that the difference is the judgement.
 
+#![allow(clippy::expect_used)]
+
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -65,7 +67,9 @@ fn agreement(line: &[(f64, f64)]) -> Bundle {
         };
         let wobbles: Vec<f64> = (0..40).map(|_| 0.8 + 0.2 * draw.next()).collect();
         let ring: Vec<_> = (0..=40).map(|step| corner(step, wobbles[step % 40])).collect();
-        bundle.files.insert(format!("z{number}.geojson"), json!({"type": "Polygon", "coordinates": [ring]}).to_string());
+        bundle
+            .files
+            .insert(format!("z{number}.geojson"), json!({"type": "Polygon", "coordinates": [ring]}).to_string());
         let _ = write!(terms, "\n[[zone]]\nid = \"z{number}\"\nfile = \"z{number}.geojson\"\n");
     }
     for (number, distance_m) in [2_000, 5_000, 15_000, 25_000, 35_000].iter().enumerate() {
@@ -190,7 +194,7 @@ fn entries(sort: Sort, stands: &[(f64, f64)]) -> Vec<Entry> {
         });
         Entry { offset: number as u64 + 10, arrived: time + Span::from_secs_f64(0.2), body }
     };
-    (0..READINGS).map(|number| entry(number)).collect()
+    (0..READINGS).map(entry).collect()
 }
 
 fn engine(line: &[(f64, f64)], stands: &[(f64, f64)]) -> Engine {

@@ -129,6 +129,7 @@ impl Records {
     /// Makes the registered ones those of the registry; what was heard of a device stays.
     pub(super) fn register<'a>(&mut self, registered: impl Iterator<Item = (&'a Id, &'a Id)>, now: Time) {
         let mut before = std::mem::take(&mut self.by_id);
+        let mut records: Vec<(Id, Record)> = Vec::with_capacity(registered.size_hint().0);
         for (device, station) in registered {
             let mut record = before.remove(device).unwrap_or_else(|| Record::new(station.clone(), false, now));
             if !record.registered {
@@ -136,13 +137,15 @@ impl Records {
                 record.counted_from = now;
             }
             record.station.clone_from(station);
-            self.by_id.insert(device.clone(), record);
+            records.push((device.clone(), record));
         }
         for (device, mut record) in before {
             record.registered = false;
             record.moved.clear();
-            self.by_id.insert(device, record);
+            records.push((device, record));
         }
+        // Made of all at once, the map's nodes are full; filled in order they would be half empty.
+        self.by_id = records.into_iter().collect();
         self.unknown = self.by_id.values().filter(|record| !record.registered).count();
     }
 }

@@ -9,12 +9,14 @@ use crate::id::Id;
 use crate::time::Time;
 
 /// What a timeout is for. A timeout is a question, not an order: whoever gets it looks whether it is due indeed.
+///
+/// Alerts' keys are boxed: most timeouts are those of devices, and each is kept twice.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum TimerKey {
     /// A revision was held back.
-    Revision(AlertKey),
+    Revision(Box<AlertKey>),
     /// No evidence for the rule's cool-down.
-    CoolDown(AlertKey),
+    CoolDown(Box<AlertKey>),
     /// A device was not heard for too long under a rule.
     Silence {
         /// The rule.
@@ -22,6 +24,16 @@ pub(super) enum TimerKey {
         /// The device.
         device: Id,
     },
+}
+
+impl TimerKey {
+    pub(super) fn revision(alert: &AlertKey) -> Self {
+        Self::Revision(Box::new(alert.clone()))
+    }
+
+    pub(super) fn cool_down(alert: &AlertKey) -> Self {
+        Self::CoolDown(Box::new(alert.clone()))
+    }
 }
 
 /// The timeouts that are armed.

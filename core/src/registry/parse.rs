@@ -82,7 +82,8 @@ pub fn parse_registry(text: &str) -> Result<Registry, Vec<RegistryFault>> {
     check_references(&mut top, &devices, &numbers, &stations);
     let faults = top.finish();
     if faults.is_empty() {
-        Ok(Registry { enforced, devices })
+        // Built anew from what is in order, a map's nodes are full and not half empty.
+        Ok(Registry { enforced, devices: devices.into_iter().collect() })
     } else {
         Err(faults.into_iter().map(RegistryFault::from).collect())
     }

@@ -146,8 +146,8 @@ impl Book {
 
     /// An open late alert that live evidence goes on with is the same alert, live from here on.
     fn go_live(&mut self, late: &AlertKey, frame: &mut Frame) -> AlertKey {
-        frame.timers.disarm(&TimerKey::CoolDown(late.clone()));
-        frame.timers.disarm(&TimerKey::Revision(late.clone()));
+        frame.timers.disarm(&TimerKey::cool_down(late));
+        frame.timers.disarm(&TimerKey::revision(late));
         let live = AlertKey { late: false, ..late.clone() };
         if let Some(mut open) = self.open.remove(late) {
             open.labels.insert("began_late".to_owned());
@@ -161,7 +161,7 @@ impl Book {
     /// Says the next revision now if there is reason to, else arms the timer that does.
     fn revise(&mut self, key: &AlertKey, terms: &Terms, frame: &mut Frame) {
         let Some(open) = self.open.get_mut(key) else { return };
-        let cool_down = TimerKey::CoolDown(key.clone());
+        let cool_down = TimerKey::cool_down(key);
         if let Some(span) = open.cool_down
             && !frame.timers.is_armed(&cool_down)
             && let Some(due) = frame.hearing.after(open.evident_at, span, Span::default())
@@ -170,9 +170,9 @@ impl Book {
         }
         let due = open.revised_at + REVISION_INTERVAL;
         if open.told == Some((open.severity, open.certainty().word)) && frame.now < due {
-            frame.timers.arm(TimerKey::Revision(key.clone()), due);
+            frame.timers.arm(TimerKey::revision(key), due);
         } else {
-            frame.timers.disarm(&TimerKey::Revision(key.clone()));
+            frame.timers.disarm(&TimerKey::revision(key));
             open.told = Some((open.severity, open.certainty().word));
             open.revised_at = frame.now;
             open.revision += 1;
@@ -194,7 +194,7 @@ impl Book {
         // A flood has not passed while one more subject would go into it.
         let free = self.budgets.free_from(key, terms.agreement.flood);
         match due.map(|due| free.map_or(due, |free| due.max(free))) {
-            Some(due) if due > frame.now => frame.timers.arm(TimerKey::CoolDown(key.clone()), due),
+            Some(due) if due > frame.now => frame.timers.arm(TimerKey::cool_down(key), due),
             Some(_) => self.end(key, "cool_down", terms, frame),
             // While we are deaf nothing cools down; the end of the deafness arms it again.
             None => {}
@@ -204,7 +204,7 @@ impl Book {
     /// After a deafness: what did not cool down in it goes on.
     pub(super) fn rearm(&self, frame: &mut Frame) {
         for (key, open) in &self.open {
-            let timer = TimerKey::CoolDown(key.clone());
+            let timer = TimerKey::cool_down(key);
             if let Some(span) = open.cool_down
                 && !frame.timers.is_armed(&timer)
                 && let Some(due) = frame.hearing.after(open.evident_at, span, Span::default())
@@ -217,8 +217,8 @@ impl Book {
     /// Ends an alert, if it is open.
     pub(super) fn end(&mut self, key: &AlertKey, reason: &str, terms: &Terms, frame: &mut Frame) {
         let Some(mut open) = self.open.remove(key) else { return };
-        frame.timers.disarm(&TimerKey::Revision(key.clone()));
-        frame.timers.disarm(&TimerKey::CoolDown(key.clone()));
+        frame.timers.disarm(&TimerKey::revision(key));
+        frame.timers.disarm(&TimerKey::cool_down(key));
         open.revision += 1;
         let alert = open.alert(key, Some(reason), terms, frame);
         frame.say(alert);
