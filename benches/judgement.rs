@@ -177,7 +177,7 @@ fn reading(sort: Sort, number: usize, stands: &[(f64, f64)], draw: &mut Draw) ->
 
 fn entries(sort: Sort, stands: &[(f64, f64)]) -> Vec<Entry> {
     let mut draw = Draw(23);
-    let mut entry = |number: usize| {
+    let entry = |number: usize| {
         let reading = reading(sort, number, stands, &mut draw);
         let device: Id = reading["device"].as_str().expect("an id").parse().expect("an id");
         let time: Time = reading["time"].as_str().expect("a time").parse().expect("a time");
