@@ -3,9 +3,10 @@
 //! A point with a radius or an ellipse is normally distributed about its middle; in a disc or sector the
 //! place is taken as evenly spread over the area.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::f64::consts::PI;
 
+use super::known::{Answers, Known, PlaceKey};
 use super::rounding;
 use super::terms::Terms;
 use crate::agreement::{Extent, Line, Rule};
@@ -25,14 +26,26 @@ pub(super) struct Located<'a> {
     spread: Spread,
     time: Time,
     terms: &'a Terms,
-    primary_side_a: OnceCell<Option<f64>>,
-    /// Zones that were asked for: several rules often have one zone.
-    zones: RefCell<Vec<(Id, f64)>>,
+    /// What was asked already: several rules often have one zone.
+    answers: RefCell<Answers>,
+    /// Where the answers are kept for the next sighting of the same place.
+    kept: Option<(&'a Known, PlaceKey)>,
 }
 
 impl<'a> Located<'a> {
     pub(super) fn new(extent: PlaceExtent, time: Time, terms: &'a Terms) -> Self {
-        Self { extent, spread: spread(extent), time, terms, primary_side_a: OnceCell::new(), zones: RefCell::default() }
+        Self { extent, spread: spread(extent), time, terms, answers: RefCell::default(), kept: None }
+    }
+
+    /// A place that will be asked for again: what is known of it is used, and what is found out is kept.
+    pub(super) fn remembered(extent: PlaceExtent, time: Time, terms: &'a Terms, known: &'a Known) -> Self {
+        let mut located = Self::new(extent, time, terms);
+        if let PlaceExtent::Disc { position, radius_m } = extent {
+            let key = known.key(position, radius_m, time);
+            located.answers = RefCell::new(known.take(&key));
+            located.kept = Some((known, key));
+        }
+        located
     }
 
     /// The line `id`, or the primary one, in the version in force.
@@ -47,7 +60,15 @@ impl<'a> Located<'a> {
     pub(super) fn side_a(&self, line: Option<&Id>) -> Option<f64> {
         let compute = || Some(self.on_side_a(&self.line(line)?.index));
         let primary = self.terms.agreement.lines.first().map(|line| &line.id);
-        if line.is_none() || line == primary { *self.primary_side_a.get_or_init(compute) } else { compute() }
+        if line.is_some() && line != primary {
+            return compute();
+        }
+        if let known @ Some(_) = self.answers.borrow().side_a {
+            return known;
+        }
+        let side_a = compute();
+        self.answers.borrow_mut().side_a = Some(side_a);
+        side_a
     }
 
     /// P(within a distance of the line); `None` without a line in force.
@@ -65,11 +86,11 @@ impl<'a> Located<'a> {
 
     /// P(inside a zone); 0 when no version of it is in force.
     pub(super) fn in_zone(&self, zone: &Id) -> f64 {
-        if let Some((_, known)) = self.zones.borrow().iter().find(|(id, _)| id == zone) {
+        if let Some((_, known)) = self.answers.borrow().zones.iter().find(|(id, _)| id == zone) {
             return *known;
         }
         let probability = self.compute_in_zone(zone);
-        self.zones.borrow_mut().push((zone.clone(), probability));
+        self.answers.borrow_mut().zones.push((zone.clone(), probability));
         probability
     }
 
@@ -113,8 +134,13 @@ impl<'a> Located<'a> {
 
     /// P(where the rule holds): in one of its areas and on one of its sides.
     pub(super) fn where_rule_holds(&self, rule: &Rule) -> f64 {
+        if let Some((_, known)) = self.answers.borrow().rules.iter().find(|(id, _)| *id == rule.id) {
+            return *known;
+        }
         let areas = if rule.areas.is_empty() { 1.0 } else { self.in_any(&rule.areas) };
-        if areas <= 0.0 { 0.0 } else { areas.min(self.on_sides(rule)) }
+        let holds = if areas <= 0.0 { 0.0 } else { areas.min(self.on_sides(rule)) };
+        self.answers.borrow_mut().rules.push((rule.id.clone(), holds));
+        holds
     }
 
     /// All that an alert says of where it is.
@@ -180,6 +206,14 @@ fn spread(extent: PlaceExtent) -> Spread {
         PlaceExtent::Disc { position, radius_m } => Spread::Even(Sector::disc(position, radius_m)),
         PlaceExtent::Sector { position, bearing_deg, width_deg, range_min_m, range_max_m } => {
             Spread::Even(Sector { centre: position, bearing_deg, width_deg, range_min_m, range_max_m })
+        }
+    }
+}
+
+impl Drop for Located<'_> {
+    fn drop(&mut self) {
+        if let Some((known, key)) = self.kept {
+            known.keep(key, self.answers.take());
         }
     }
 }

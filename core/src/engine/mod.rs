@@ -22,6 +22,7 @@ mod finding;
 mod frame;
 mod ground;
 mod hearing;
+mod known;
 mod limits;
 mod located;
 mod pairs;
@@ -49,6 +50,7 @@ use crate::time::{Span, Time};
 use crate::wire::{Data, FUTURE_ALLOWED, decode_one};
 use book::Book;
 use frame::Frame;
+use known::Known;
 use record::{Records, Stand};
 use rules::interference::AllRegions;
 use rules::silence::AllOverdue;
@@ -101,6 +103,7 @@ pub struct DeviceStatus {
 #[derive(Debug, Default)]
 pub struct Engine {
     terms: Option<Arc<Terms>>,
+    known: Known,
     roll: Arc<Roll>,
     /// An entry was taken in.
     entries: bool,
@@ -247,6 +250,7 @@ impl Engine {
             self.frame.limits.documents += 1;
             return;
         };
+        self.known = Known::of(&terms.agreement);
         let terms = Arc::new(terms);
         let status = terms.agreement.status;
         self.book.end_where("agreement_changed", &terms, &mut self.frame, |key, category, was| {
@@ -318,6 +322,7 @@ impl Engine {
         let Some(terms) = self.terms.clone() else { return };
         let sighting = Sighting {
             terms: &terms,
+            known: &self.known,
             entry,
             reading: &reading,
             offset: self.offset,

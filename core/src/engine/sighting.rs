@@ -1,6 +1,7 @@
 //! A reading as the rules see it: what was sensed, from where, when.
 
 use super::finding::{Finding, Follow, PlaceBy};
+use super::known::Known;
 use super::located::{Located, SIGMAS_95_ONE_AXIS};
 use super::polar::Polar;
 use super::record::Stand;
@@ -41,6 +42,7 @@ fn assumed_range_m(class: &str) -> f64 {
 /// One reading.
 pub(super) struct Sighting<'a> {
     pub(super) terms: &'a Terms,
+    pub(super) known: &'a Known,
     pub(super) entry: &'a ReadingEntry,
     pub(super) reading: &'a Reading,
     pub(super) offset: u64,
@@ -65,6 +67,10 @@ impl<'a> Sighting<'a> {
     }
 
     pub(super) fn located(&self, extent: PlaceExtent) -> Located<'a> {
+        // A disc about a fixed device is the same each time; other places hardly ever are.
+        if self.device.is_some_and(|device| device.mobility == Mobility::Fixed) {
+            return Located::remembered(extent, self.time(), self.terms, self.known);
+        }
         Located::new(extent, self.time(), self.terms)
     }
 

@@ -8,6 +8,7 @@ use serde_json::{Number, Value};
 
 use super::book::Book;
 use super::frame::Frame;
+use super::known::Known;
 use super::record::Records;
 use super::rules::interference::AllRegions;
 use super::rules::silence::AllOverdue;
@@ -93,6 +94,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Engine, SnapshotError> {
         None => Roll::default(),
     };
     Ok(Engine {
+        known: terms.as_ref().map(|terms| Known::of(&terms.agreement)).unwrap_or_default(),
         terms: terms.map(Into::into),
         roll: roll.into(),
         entries: read.entries,
