@@ -67,7 +67,7 @@ impl<'a> Located<'a> {
             return known;
         }
         let side_a = compute();
-        self.answers.borrow_mut().side_a = Some(side_a);
+        self.answers.borrow_mut().side_a = side_a;
         side_a
     }
 
