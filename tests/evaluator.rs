@@ -15,7 +15,8 @@ use tokio::sync::watch;
 use truceline::config::read_bundle;
 use truceline::desk::Desk;
 use truceline::evaluator::{AlertStore, Evaluator, EvaluatorConfig, Log, Phase, PortError, Ports, Ticks, replay};
-use truceline_core::engine::Output;
+use truceline_core::alert::Alert;
+use truceline_core::engine::{Output, Said};
 use truceline_core::log::{Body, Document, Entry, ReadingEntry};
 use truceline_core::time::{Span, Time};
 use truceline_core::wire::{Encoding, TimeBasis};
@@ -174,20 +175,28 @@ fn reading<'a>(
     })
 }
 
-type Said = Vec<(u64, u32, String)>;
+type Told = Vec<(u64, u32, String)>;
 
-fn replayed(entries: &[Entry]) -> Said {
-    let mut said = Said::new();
+fn replayed(entries: &[Entry]) -> Told {
+    let mut told = Told::new();
     replay(entries.iter().cloned().map(Ok), &mut |output: &Output| {
-        said.push((output.offset, output.n, serde_json::to_string(&output.alert).unwrap()));
+        let json = match &output.said {
+            Said::Alert(alert) => serde_json::to_string(alert),
+            Said::Event(event) => serde_json::to_string(event),
+        };
+        told.push((output.offset, output.n, json.unwrap()));
         Ok::<(), PortError>(())
     })
     .unwrap();
-    said
+    told
 }
 
-fn on_the_desk(desk: &Desk) -> Said {
-    desk.log(0, usize::MAX).unwrap().into_iter().map(|row| (row.offset, row.n, row.json)).collect()
+fn on_the_desk(desk: &Desk) -> Told {
+    let alerts = desk.log(0, usize::MAX).unwrap().into_iter().map(|row| (row.offset, row.n, row.json));
+    let events = desk.event_log(0, usize::MAX).unwrap().into_iter().map(|row| (row.offset, row.n, row.json));
+    let mut told: Told = alerts.chain(events).collect();
+    told.sort();
+    told
 }
 
 #[test]
@@ -263,10 +272,9 @@ fn an_engine_that_lost_the_beginning_ends_what_it_does_not_know() {
     .unwrap();
     desk.apply(&outputs, through, &|_| Ok(None)).unwrap();
     // An alert of an engine that knew more than the log now tells.
-    let mut foreign = outputs.last().expect("an alert").clone();
-    foreign.alert.id = Uuid::from_u128(1);
-    foreign.alert.ended = None;
-    foreign.offset = through + 1;
+    let alert = outputs.iter().rev().find_map(|output| output.said.alert()).expect("an alert");
+    let alert = Alert { id: Uuid::from_u128(1), ended: None, ..alert.clone() };
+    let foreign = Output { offset: through + 1, n: 0, said: alert.into() };
     let mut more = entries.to_vec();
     more.push(Entry { offset: through + 1, arrived: entries.last().unwrap().arrived, body: Body::Tick });
     desk.apply(&[foreign], through + 1, &|_| Ok(None)).unwrap();

@@ -7,6 +7,7 @@
 pub mod agreement;
 pub mod alert;
 pub mod engine;
+pub mod event;
 pub mod geometry;
 pub mod id;
 mod keys;

@@ -86,7 +86,7 @@ impl evaluator::AlertStore for DeskStore {
     fn end_unknown(&self, open_in_engine: &BTreeSet<Uuid>, at: Time) -> Result<(), evaluator::PortError> {
         let ended = self.desk.end_unknown(open_in_engine, at)?;
         if ended > 0 {
-            tracing::warn!(ended, "open alerts that the rebuilt engine does not know have ended");
+            tracing::warn!(ended, "open alerts and events that the rebuilt engine does not know have ended");
         }
         Ok(())
     }

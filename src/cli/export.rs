@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use truceline_core::engine::Output;
 
 use super::Failure;
-use super::replay::print_alert;
+use super::replay::print_said;
 use crate::desk::Desk;
 
 /// Rows read at once.
@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &ExportArgs) -> Result<(), Failure> {
             let is_now =
                 || desk.alert(row.alert.id).map(|now| now.is_none_or(|now| now.revision == row.alert.revision));
             if *log || is_now().map_err(storage)? {
-                print_alert(&mut out, &Output { offset: row.offset, n: row.n, alert: row.alert })?;
+                print_said(&mut out, &Output { offset: row.offset, n: row.n, said: row.alert.into() })?;
             }
         }
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use truceline_core::engine::Output;
+use truceline_core::engine::{Output, Said};
 use truceline_core::id::Id;
 use truceline_core::log::{Body, Document, Entry, ReadingEntry, RejectEntry};
 use truceline_core::registry::Registry;
@@ -74,7 +74,7 @@ pub(super) fn run(arguments: &ReplayArgs) -> Result<(), Failure> {
         None => None,
     };
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let mut print = |output: &Output| print_alert(&mut out, output);
+    let mut print = |output: &Output| print_said(&mut out, output);
     if let Some(file) = &arguments.from_journal {
         let entries = journal(file, agreement, registry.map(|(text, _)| Document::new(text)))?;
         evaluator::replay(entries, &mut print)?;
@@ -87,19 +87,23 @@ pub(super) fn run(arguments: &ReplayArgs) -> Result<(), Failure> {
     out.flush().map_err(|error| Failure::output(&error))
 }
 
-/// One line of the alert log; `truceline export alerts --log` prints the same.
-pub(super) fn print_alert(out: &mut dyn Write, output: &Output) -> Result<(), Failure> {
+/// One line of a log; `truceline export alerts --log` and `truceline export events --log` print the same.
+pub(super) fn print_said(out: &mut dyn Write, output: &Output) -> Result<(), Failure> {
     #[derive(serde::Serialize)]
-    struct Line<'a> {
+    struct Line<'a, T> {
         #[serde(rename = "type")]
         sort: &'static str,
         offset: u64,
         n: u32,
         #[serde(flatten)]
-        alert: &'a truceline_core::alert::Alert,
+        said: &'a T,
     }
-    let line = Line { sort: "alert", offset: output.offset, n: output.n, alert: &output.alert };
-    serde_json::to_writer(&mut *out, &line).map_err(|error| Failure::output(&error.into()))?;
+    let (offset, n) = (output.offset, output.n);
+    let written = match &output.said {
+        Said::Alert(alert) => serde_json::to_writer(&mut *out, &Line { sort: "alert", offset, n, said: &**alert }),
+        Said::Event(event) => serde_json::to_writer(&mut *out, &Line { sort: "event", offset, n, said: &**event }),
+    };
+    written.map_err(|error| Failure::output(&error.into()))?;
     out.write_all(b"\n").map_err(|error| Failure::output(&error))
 }
 

@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use serde::Serialize;
 use truceline_core::alert::{Alert, Evidence};
-use truceline_core::engine::Output;
+use truceline_core::engine::{Output, Said};
+use truceline_core::event::Event;
 use truceline_core::time::Time;
 use truceline_core::wire::Encoding;
 use uuid::Uuid;
 
 use super::error::writing;
 use super::read::{self, severity_rank};
-use super::{Desk, DeskError};
+use super::{Desk, DeskError, events};
 
 /// Why an open alert ends that a rebuilt engine does not know.
 const ENGINE_CHANGED: &str = "engine_changed";
@@ -48,40 +50,50 @@ impl Desk {
     /// rebuilt and counts anew) gets the next revision, for (id, revision) names one change.
     pub fn apply(&self, outputs: &[Output], through: u64, find_cited: &FindCited) -> Result<(), DeskError> {
         let started = Instant::now();
-        let head = self.write(|connection| {
+        let heads = self.write(|connection| {
             self.transact(connection, |transaction| {
+                let mut heads = Heads::default();
                 let cursor = read::cursor(transaction).map_err(|source| writing(&self.inner.path, source))?;
                 if through <= cursor {
-                    return Ok(None);
+                    return Ok(heads);
                 }
-                let mut seq = None;
                 let mut kept = BTreeSet::new();
                 for output in outputs.iter().filter(|output| output.offset > cursor) {
-                    seq = Some(self.record(transaction, output.offset, output.n, &output.alert)?);
-                    self.keep_evidence(transaction, &output.alert.evidence, &mut kept, find_cited)?;
+                    let (offset, n) = (output.offset, output.n);
+                    let cited = match &output.said {
+                        Said::Alert(alert) => {
+                            heads.alerts = Some(self.record(transaction, offset, n, &**alert)?);
+                            &alert.evidence
+                        }
+                        Said::Event(event) => {
+                            heads.events = Some(self.record(transaction, offset, n, &**event)?);
+                            &event.evidence
+                        }
+                    };
+                    self.keep_evidence(transaction, cited, &mut kept, find_cited)?;
                 }
                 transaction
                     .execute("UPDATE cursor SET through = ?1", [through as i64])
                     .map_err(|source| writing(&self.inner.path, source))?;
-                Ok(seq)
+                Ok(heads)
             })
         })?;
         metrics::histogram!("truceline_desk_commit_seconds").record(started.elapsed().as_secs_f64());
-        self.tell(head);
+        self.tell(heads);
         Ok(())
     }
 
-    /// Ends, as `engine_changed`, all open alerts that the engine does not know.
+    /// Ends, as `engine_changed`, all open alerts and events that the engine does not know.
     ///
     /// For an engine that was rebuilt and has reached the desk's cursor. Returns how many.
     pub fn end_unknown(&self, open_in_engine: &BTreeSet<Uuid>, at: Time) -> Result<usize, DeskError> {
         let fault = |source| writing(&self.inner.path, source);
         let mut ended = 0;
-        let head = self.write(|connection| {
+        let heads = self.write(|connection| {
             self.transact(connection, |transaction| {
                 let offset = read::cursor(transaction).map_err(fault)?;
                 let mut n = read::next_n(transaction, offset).map_err(fault)?;
-                let mut seq = None;
+                let mut heads = Heads::default();
                 for (id, json) in read::open_alerts(transaction).map_err(fault)? {
                     let mut alert: Alert = self.parse(&id, &json)?;
                     if open_in_engine.contains(&alert.id) {
@@ -91,18 +103,31 @@ impl Desk {
                     alert.updated_at = at.max(alert.updated_at);
                     alert.ended = Some(alert.updated_at);
                     alert.ended_reason = Some(ENGINE_CHANGED.to_owned());
-                    seq = Some(self.record(transaction, offset, n, &alert)?);
+                    heads.alerts = Some(self.record(transaction, offset, n, &alert)?);
                     n = n.saturating_add(1);
                     ended += 1;
                 }
-                Ok(seq)
+                for (id, json) in events::open_events(transaction).map_err(fault)? {
+                    let mut event: Event = self.parse(&id, &json)?;
+                    if open_in_engine.contains(&event.id) {
+                        continue;
+                    }
+                    event.revision = event.revision.saturating_add(1);
+                    event.updated_at = at.max(event.updated_at);
+                    event.ended = Some(event.updated_at);
+                    event.ended_reason = Some(ENGINE_CHANGED.to_owned());
+                    heads.events = Some(self.record(transaction, offset, n, &event)?);
+                    n = n.saturating_add(1);
+                    ended += 1;
+                }
+                Ok(heads)
             })
         })?;
-        self.tell(head);
+        self.tell(heads);
         Ok(ended)
     }
 
-    fn transact<T>(
+    pub(super) fn transact<T>(
         &self,
         connection: &mut Connection,
         work: impl FnOnce(&Transaction) -> Result<T, DeskError>,
@@ -114,59 +139,34 @@ impl Desk {
         Ok(result)
     }
 
-    /// Appends one revision to the log and makes it the alert's current one; its seq.
-    fn record(&self, transaction: &Transaction, offset: u64, n: u32, alert: &Alert) -> Result<u64, DeskError> {
+    /// Appends one revision to its log and makes it the current one; its seq.
+    fn record<T: Kept>(&self, transaction: &Transaction, offset: u64, n: u32, said: &T) -> Result<u64, DeskError> {
         let fault = |source| writing(&self.inner.path, source);
-        let id = alert.id.to_string();
+        let id = said.id().to_string();
         let held: Option<u32> = transaction
-            .prepare_cached("SELECT revision FROM alert WHERE id = ?1")
+            .prepare_cached(T::HELD)
             .and_then(|mut statement| statement.query_row([&id], |row| row.get(0)).optional())
             .map_err(fault)?;
-        let mut renumbered = None;
-        if held.is_some_and(|held| alert.revision <= held) {
-            let mut next = alert.clone();
-            next.revision = held.unwrap_or(0).saturating_add(1);
-            renumbered = Some(next);
-        }
-        let alert = renumbered.as_ref().unwrap_or(alert);
-        let json = serde_json::to_string(alert).map_err(|source| DeskError::Json {
+        let renumbered =
+            held.filter(|held| said.revision() <= *held).map(|held| said.renumbered(held.saturating_add(1)));
+        let said = renumbered.as_ref().unwrap_or(said);
+        let json = serde_json::to_string(said).map_err(|source| DeskError::Json {
             path: self.inner.path.clone(),
             id: id.clone(),
             source,
         })?;
-        let seq = read::log_head(transaction).map_err(fault)?.saturating_add(1);
+        let head =
+            transaction.prepare_cached(T::HEAD).and_then(|mut head| head.query_row([], |row| row.get::<_, i64>(0)));
+        let seq = head.map_err(fault)?.saturating_add(1);
         transaction
-            .prepare_cached("INSERT INTO alert_log VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+            .prepare_cached(T::APPEND)
             .and_then(|mut statement| {
-                let written_at = alert.updated_at.nanos();
-                statement.execute(params![seq as i64, offset as i64, n, id, alert.revision, written_at, json])
+                let written_at = said.updated_at().nanos();
+                statement.execute(params![seq, offset as i64, n, id, said.revision(), written_at, json])
             })
             .map_err(fault)?;
-        transaction
-            .prepare_cached(
-                "INSERT INTO alert VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-                 ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, revision = excluded.revision,
-                     rule = excluded.rule, category = excluded.category, severity = excluded.severity,
-                     status = excluded.status, open = excluded.open, started = excluded.started,
-                     last = excluded.last, json = excluded.json",
-            )
-            .and_then(|mut statement| {
-                statement.execute(params![
-                    id,
-                    seq as i64,
-                    alert.revision,
-                    alert.rule.as_str(),
-                    alert.category,
-                    severity_rank(alert.severity),
-                    read::status_word(alert.status),
-                    alert.ended.is_none(),
-                    alert.started.nanos(),
-                    alert.last.nanos(),
-                    json
-                ])
-            })
-            .map_err(fault)?;
-        Ok(seq)
+        said.make_current(transaction, seq, &id, &json).map_err(fault)?;
+        Ok(seq.cast_unsigned())
     }
 
     fn keep_evidence(
@@ -209,9 +209,80 @@ impl Desk {
         Ok(())
     }
 
-    fn tell(&self, head: Option<u64>) {
-        if let Some(seq) = head {
+    fn tell(&self, heads: Heads) {
+        if let Some(seq) = heads.alerts {
             self.inner.head.send_replace(seq);
         }
+        if let Some(seq) = heads.events {
+            self.inner.event_head.send_replace(seq);
+        }
+    }
+}
+
+/// The new ends of the logs that were added to.
+#[derive(Debug, Default)]
+struct Heads {
+    alerts: Option<u64>,
+    events: Option<u64>,
+}
+
+/// What has a current revision and a log of all of them.
+pub(super) trait Kept: Clone + Serialize {
+    /// Asks for the revision held of an id.
+    const HELD: &str;
+    /// Asks for the log's highest seq.
+    const HEAD: &str;
+    /// Appends (seq, offset, n, id, revision, written at, JSON) to the log.
+    const APPEND: &str;
+    fn id(&self) -> Uuid;
+    fn revision(&self) -> u32;
+    fn renumbered(&self, revision: u32) -> Self;
+    fn updated_at(&self) -> Time;
+    fn make_current(&self, transaction: &Transaction, seq: i64, id: &str, json: &str) -> rusqlite::Result<()>;
+}
+
+impl Kept for Alert {
+    const HELD: &str = "SELECT revision FROM alert WHERE id = ?1";
+    const HEAD: &str = "SELECT coalesce(max(seq), 0) FROM alert_log";
+    const APPEND: &str = "INSERT INTO alert_log VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+
+    fn id(&self) -> Uuid {
+        self.id
+    }
+
+    fn revision(&self) -> u32 {
+        self.revision
+    }
+
+    fn renumbered(&self, revision: u32) -> Self {
+        Self { revision, ..self.clone() }
+    }
+
+    fn updated_at(&self) -> Time {
+        self.updated_at
+    }
+
+    fn make_current(&self, transaction: &Transaction, seq: i64, id: &str, json: &str) -> rusqlite::Result<()> {
+        let mut statement = transaction.prepare_cached(
+            "INSERT INTO alert VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+             ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, revision = excluded.revision,
+                 rule = excluded.rule, category = excluded.category, severity = excluded.severity,
+                 status = excluded.status, open = excluded.open, started = excluded.started,
+                 last = excluded.last, json = excluded.json",
+        )?;
+        statement.execute(params![
+            id,
+            seq,
+            self.revision,
+            self.rule.as_str(),
+            self.category,
+            severity_rank(self.severity),
+            read::status_word(self.status),
+            self.ended.is_none(),
+            self.started.nanos(),
+            self.last.nanos(),
+            json
+        ])?;
+        Ok(())
     }
 }

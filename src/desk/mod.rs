@@ -1,4 +1,4 @@
-//! The desk: alerts and their log, durable, in a SQLite file of their own.
+//! The desk: alerts, events and their logs, durable, in a SQLite file of their own.
 //!
 //! What the engine says comes in by [`Desk::apply`] under (offset, n). The desk holds
 //! how far the journal has been judged and ignores what is at or below it, so that a
@@ -10,6 +10,7 @@
 
 mod apply;
 mod error;
+mod events;
 mod read;
 mod readers;
 mod schema;
@@ -23,6 +24,7 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 pub use error::DeskError;
+pub use events::{EventFilter, EventRow};
 pub use read::{AlertFilter, AlertState, Counts, EvidenceBytes, LogRow, Page};
 
 use readers::Readers;
@@ -39,6 +41,7 @@ struct Inner {
     writer: Mutex<Connection>,
     readers: Readers,
     head: watch::Sender<u64>,
+    event_head: watch::Sender<u64>,
 }
 
 impl Desk {
@@ -49,11 +52,13 @@ impl Desk {
     pub fn open(path: &Path) -> Result<Self, DeskError> {
         let writer = schema::open(path)?;
         let head = read::log_head(&writer).map_err(|source| error::reading(path, source))?;
+        let event_head = events::log_head(&writer).map_err(|source| error::reading(path, source))?;
         let inner = Inner {
             path: path.to_path_buf(),
             writer: Mutex::new(writer),
             readers: Readers::new(path),
             head: watch::Sender::new(head),
+            event_head: watch::Sender::new(event_head),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -61,6 +66,11 @@ impl Desk {
     /// The highest `seq` of the alert log; told after each commit that added to it.
     pub fn head(&self) -> watch::Receiver<u64> {
         self.inner.head.subscribe()
+    }
+
+    /// The highest `seq` of the event log; told after each commit that added to it.
+    pub fn event_head(&self) -> watch::Receiver<u64> {
+        self.inner.event_head.subscribe()
     }
 
     fn write<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, DeskError>) -> Result<T, DeskError> {

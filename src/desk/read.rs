@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+use serde::de::DeserializeOwned;
 use truceline_core::agreement::{Severity, Status};
 use truceline_core::alert::Alert;
 use truceline_core::time::Time;
@@ -13,7 +14,7 @@ use uuid::Uuid;
 use super::{Desk, DeskError};
 
 /// Most alerts of a page.
-const MAX_PAGE: usize = 1_000;
+pub(super) const MAX_PAGE: usize = 1_000;
 
 /// Which alerts a list holds; what is absent does not filter.
 #[derive(Clone, Debug, Default)]
@@ -46,9 +47,9 @@ pub enum AlertState {
 
 /// A page of a list, the latest opened first.
 #[derive(Clone, Debug)]
-pub struct Page {
-    /// The alerts.
-    pub items: Vec<Alert>,
+pub struct Page<T = Alert> {
+    /// The alerts, or events.
+    pub items: Vec<T>,
     /// What to ask for the next page with; absent at the end.
     pub next: Option<u64>,
 }
@@ -192,7 +193,7 @@ impl Desk {
         })
     }
 
-    pub(super) fn parse(&self, id: &str, json: &str) -> Result<Alert, DeskError> {
+    pub(super) fn parse<T: DeserializeOwned>(&self, id: &str, json: &str) -> Result<T, DeskError> {
         serde_json::from_str(json).map_err(|source| DeskError::Json {
             path: self.inner.path.clone(),
             id: id.to_owned(),
@@ -229,7 +230,10 @@ pub(super) fn log_head(connection: &Connection) -> rusqlite::Result<u64> {
 /// The first `n` that no output of the entry at `offset` has.
 pub(super) fn next_n(connection: &Connection, offset: u64) -> rusqlite::Result<u32> {
     connection
-        .prepare_cached("SELECT coalesce(max(n) + 1, 0) FROM alert_log WHERE offset = ?1")?
+        .prepare_cached(
+            "SELECT max((SELECT coalesce(max(n) + 1, 0) FROM alert_log WHERE offset = ?1),
+                        (SELECT coalesce(max(n) + 1, 0) FROM event_log WHERE offset = ?1))",
+        )?
         .query_row([offset as i64], |row| row.get(0))
 }
 
@@ -273,6 +277,6 @@ fn encoding_of(word: &str) -> Encoding {
     }
 }
 
-fn unsigned(row: &Row, index: usize) -> rusqlite::Result<u64> {
+pub(super) fn unsigned(row: &Row, index: usize) -> rusqlite::Result<u64> {
     Ok(u64::try_from(row.get::<_, i64>(index)?).unwrap_or(0))
 }

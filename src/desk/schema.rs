@@ -8,7 +8,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::error::DeskError;
 
 /// Each step brings a file from the version of its index to the next; steps are only ever added.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
     -- How far the journal has been judged: everything that entries up to `through` caused is in the log.
     CREATE TABLE cursor (one INTEGER PRIMARY KEY CHECK (one = 1), through INTEGER NOT NULL) STRICT;
     INSERT INTO cursor VALUES (1, 0);
@@ -55,7 +56,42 @@ const STEPS: [&str; 1] = ["
         encoding TEXT NOT NULL,
         bytes BLOB NOT NULL
     ) STRICT;
-"];
+",
+    "
+    -- The current revision of each event, with the columns that lists filter by.
+    CREATE TABLE event (
+        id TEXT PRIMARY KEY,
+        first_seq INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        revision INTEGER NOT NULL,
+        rule TEXT NOT NULL,
+        category TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        zone TEXT,
+        status TEXT NOT NULL,
+        open INTEGER NOT NULL,
+        started INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        json TEXT NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX event_by_opening ON event (first_seq);
+    CREATE INDEX event_open ON event (first_seq) WHERE open = 1;
+    CREATE INDEX event_by_rule ON event (rule, first_seq);
+    CREATE INDEX event_by_subject ON event (subject, first_seq);
+    -- Every revision, in the order said; seq has no gaps. What (offset, n) names is in this log or the alerts'.
+    CREATE TABLE event_log (
+        seq INTEGER PRIMARY KEY,
+        offset INTEGER NOT NULL,
+        n INTEGER NOT NULL,
+        event TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        written_at INTEGER NOT NULL,
+        json TEXT NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX event_log_by_cause ON event_log (offset, n);
+    CREATE UNIQUE INDEX event_log_by_event ON event_log (event, revision);
+",
+];
 
 /// Opens the file for writing, its schema brought to the newest.
 pub(super) fn open(path: &Path) -> Result<Connection, DeskError> {

@@ -33,7 +33,7 @@ fn alert(number: u8, revision: u32, ended: bool) -> Alert {
 }
 
 fn output(offset: u64, n: u32, alert: Alert) -> Output {
-    Output { offset, n, alert }
+    Output { offset, n, said: alert.into() }
 }
 
 #[allow(clippy::unnecessary_wraps)] // other look-ups fail
@@ -222,7 +222,7 @@ proptest! {
             reached = outputs.partition_point(|output| output.offset <= desk.cursor().unwrap());
         }
         let expected: Vec<String> =
-            outputs.iter().map(|output| serde_json::to_string(&output.alert).unwrap()).collect();
+            outputs.iter().map(|output| serde_json::to_string(output.said.alert().unwrap()).unwrap()).collect();
         prop_assert_eq!(log_json(&desk), expected);
         let seqs: Vec<u64> = desk.log(0, 1_000).unwrap().iter().map(|row| row.seq).collect();
         prop_assert_eq!(seqs, (1..=outputs.len() as u64).collect::<Vec<_>>());

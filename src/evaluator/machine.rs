@@ -21,6 +21,8 @@ pub trait Machine: Sized + Send + 'static {
     fn devices(&self) -> Vec<DeviceStatus>;
     /// See [`Engine::open_alerts`].
     fn open_alerts(&self) -> Vec<Uuid>;
+    /// See [`Engine::open_events`].
+    fn open_events(&self) -> Vec<Uuid>;
     /// See [`Engine::limits_hit`].
     fn limits_hit(&self) -> LimitsHit;
     /// See [`Engine::snapshot`].
@@ -65,6 +67,9 @@ impl Machine for Engine {
     }
     fn open_alerts(&self) -> Vec<Uuid> {
         self.open_alerts()
+    }
+    fn open_events(&self) -> Vec<Uuid> {
+        self.open_events()
     }
     fn limits_hit(&self) -> LimitsHit {
         self.limits_hit()

@@ -22,7 +22,7 @@ pub trait Log: Send {
     fn head(&self) -> watch::Receiver<u64>;
 }
 
-/// Where alerts are kept. All methods may block.
+/// Where alerts and events are kept. All methods may block.
 pub trait AlertStore: Send {
     /// The offset up to which the log has been judged; 0 at first.
     ///
@@ -36,7 +36,7 @@ pub trait AlertStore: Send {
     /// Nothing of it was stored.
     fn apply(&self, outputs: &[Output], through: u64) -> Result<(), PortError>;
 
-    /// Ends open alerts that a rebuilt engine does not know.
+    /// Ends open alerts and events that a rebuilt engine does not know.
     ///
     /// # Errors
     /// Nothing of it was stored.

@@ -146,7 +146,7 @@ impl<M: Machine> Runner<'_, M> {
             entries.truncate(below);
             return Ok(());
         }
-        let open = self.machine.open_alerts().into_iter().collect();
+        let open = self.machine.open_alerts().into_iter().chain(self.machine.open_events()).collect();
         self.ports
             .store
             .end_unknown(&open, (self.ports.now)())

@@ -2,9 +2,11 @@
 //!
 //! [`Alert`] is what reviewers see; [`Alert::viewer_form`] is what leaves for everyone else.
 
+pub(crate) mod coarse;
 mod viewer;
 
-pub use viewer::{VIEWER_GRID_DEG, ViewerAlert, ViewerPlace, coarse_position};
+pub use coarse::{VIEWER_GRID_DEG, coarse_position};
+pub use viewer::{ViewerAlert, ViewerPlace};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

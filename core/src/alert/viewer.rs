@@ -7,23 +7,11 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{AgreementRef, Alert, Certainty, CertaintyWord, Place, PlaceExtent, Timeliness, ZoneProbability};
+use super::{AgreementRef, Alert, Certainty, Timeliness, ZoneProbability, coarse};
 use crate::agreement::{Severity, Status};
 use crate::geometry::{LonLat, Side};
 use crate::id::Id;
-use crate::time::{NANOS_PER_SECOND, Time};
-
-/// Step of the grid that positions are put on, degrees of latitude: about 1.1 km.
-pub const VIEWER_GRID_DEG: f64 = 0.01;
-
-/// What distances are rounded to, metres.
-const COARSE_M: f64 = 1_000.0;
-/// What times are rounded down to, nanoseconds.
-const COARSE_NANOS: i64 = 60 * NANOS_PER_SECOND;
-/// A zone less probable than this is not told.
-const TOLD_ZONE: f64 = 0.5;
-/// Mean length of a degree of latitude, metres.
-const DEGREE_M: f64 = 111_195.0;
+use crate::time::Time;
 
 /// One revision of an alert, coarsened. Its fields are those of [`Alert`] where it has them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -103,22 +91,22 @@ pub struct ViewerPlace {
 impl Alert {
     /// What may leave for viewers, MQTT and InfluxDB.
     pub fn viewer_form(&self) -> ViewerAlert {
-        let place = self.place.as_ref().map(coarse_place);
+        let place = self.place.as_ref().map(coarse::place);
         ViewerAlert {
             id: self.id,
             revision: self.revision,
             rule: self.rule.clone(),
             category: self.category.clone(),
             severity: self.severity,
-            certainty: Certainty { probability: tenth(self.certainty.probability), word: self.certainty.word },
-            subject: self.subject.split(':').next().unwrap_or_default().to_owned(),
+            certainty: coarse::certainty(self.certainty),
+            subject: coarse::subject(&self.subject),
             zone: self.zone.clone(),
-            started: minute(self.started),
-            last: minute(self.last),
-            ended: self.ended.map(minute),
+            started: coarse::minute(self.started),
+            last: coarse::minute(self.last),
+            ended: self.ended.map(coarse::minute),
             ended_reason: self.ended_reason.clone(),
-            detected_at: minute(self.detected_at),
-            updated_at: minute(self.updated_at),
+            detected_at: coarse::minute(self.detected_at),
+            updated_at: coarse::minute(self.updated_at),
             summary: summary(self, place.as_ref()),
             place,
             detections: self.detections,
@@ -130,75 +118,6 @@ impl Alert {
             labels: self.labels.clone(),
         }
     }
-}
-
-/// A position on a fixed grid of cells of at least a kilometre each way, the poles apart.
-///
-/// The grid is fixed, so that many positions from one cell tell no more than one does.
-pub fn coarse_position(position: LonLat) -> LonLat {
-    let lat = on_grid(position.lat, VIEWER_GRID_DEG).clamp(-90.0, 90.0);
-    // Whole multiples of the step: rows of cells of one latitude band line up.
-    let widen = (1.0 / lat.to_radians().cos().max(0.01)).ceil();
-    let lon = on_grid(position.lon, VIEWER_GRID_DEG * widen).clamp(-180.0, 180.0);
-    LonLat { lon, lat }
-}
-
-/// Multiples of the step, with what the product leaves behind the fourth decimal cut off.
-fn on_grid(degrees: f64, step: f64) -> f64 {
-    let rounded = ((degrees / step).round() * step * 10_000.0).round() / 10_000.0;
-    // Minus zero would tell on which side of zero it was.
-    rounded + 0.0
-}
-
-fn coarse_place(place: &Place) -> ViewerPlace {
-    let (middle, radius_m) = match place.extent {
-        PlaceExtent::Point { position, hacc_m } => (position, hacc_m),
-        PlaceExtent::Ellipse { position, semi_major_m, .. } => (position, semi_major_m),
-        PlaceExtent::Disc { position, radius_m } => (position, radius_m),
-        PlaceExtent::Sector { position, bearing_deg, width_deg, range_min_m, range_max_m } => {
-            let half = f64::midpoint(range_min_m, range_max_m);
-            let across = half * (width_deg.min(180.0) / 2.0).to_radians().sin();
-            (offset(position, bearing_deg, half), across.max((range_max_m - range_min_m) / 2.0))
-        }
-    };
-    ViewerPlace {
-        position: coarse_position(middle),
-        radius_m: up(radius_m).max(COARSE_M),
-        line_distance_m: place.line_distance_m.map(near),
-        line_distance_error_m: place.line_distance_error_m.map(up),
-        chainage_m: place.chainage_m.map(near),
-        located_side: place.located_side,
-        zones: place
-            .zones
-            .iter()
-            .filter(|zone| zone.probability >= TOLD_ZONE)
-            .map(|zone| ZoneProbability { id: zone.id.clone(), probability: tenth(zone.probability) })
-            .collect(),
-    }
-}
-
-/// A position some metres away; to the accuracy of a grid of a kilometre.
-fn offset(from: LonLat, bearing_deg: f64, range_m: f64) -> LonLat {
-    let (east, north) = bearing_deg.to_radians().sin_cos();
-    let lat = (from.lat + range_m * north / DEGREE_M).clamp(-90.0, 90.0);
-    let lon = from.lon + range_m * east / (DEGREE_M * lat.to_radians().cos().max(0.01));
-    LonLat { lon: (lon + 540.0).rem_euclid(360.0) - 180.0, lat }
-}
-
-fn near(metres: f64) -> f64 {
-    (metres / COARSE_M).round() * COARSE_M + 0.0
-}
-
-fn up(metres: f64) -> f64 {
-    (metres / COARSE_M).ceil() * COARSE_M + 0.0
-}
-
-fn tenth(probability: f64) -> f64 {
-    (probability * 10.0).round() / 10.0
-}
-
-fn minute(time: Time) -> Time {
-    Time::from_nanos(time.nanos().div_euclid(COARSE_NANOS).saturating_mul(COARSE_NANOS))
 }
 
 fn summary(alert: &Alert, place: Option<&ViewerPlace>) -> String {
@@ -232,22 +151,8 @@ fn summary(alert: &Alert, place: Option<&ViewerPlace>) -> String {
         _ => "",
     };
     let zone = alert.zone.as_ref().map(|zone| format!(", zone {zone}")).unwrap_or_default();
-    let point = alert.place.as_ref().is_some_and(|place| place.extent.is_position());
-    let side = match (place.map(|place| place.located_side), point) {
-        (Some(Side::A), true) => ", located on side A",
-        (Some(Side::A), false) => ", probably on side A",
-        (Some(Side::B), true) => ", located on side B",
-        (Some(Side::B), false) => ", probably on side B",
-        (Some(Side::Undetermined), _) => ", side undetermined",
-        (None, _) => "",
-    };
-    let sure = match alert.certainty.word {
-        CertaintyWord::Observed => "observed",
-        CertaintyWord::Likely => "likely",
-        CertaintyWord::Possible => "possible",
-        CertaintyWord::Unlikely => "unlikely",
-        CertaintyWord::Unknown => "of unknown certainty",
-    };
+    let side = coarse::side_words(alert.place.as_ref(), place);
+    let sure = coarse::certainty_words(alert.certainty.word);
     let late = if alert.timeliness == Timeliness::Late { ", reported late" } else { "" };
     // A crossing has two sides; where devices stand is not where a disturbance comes from; a stretch is on the line.
     let sideless = matches!(alert.category.as_str(), "crossing" | "interference" | "coverage");

@@ -4,11 +4,10 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::Output;
 use super::hearing::Hearing;
 use super::limits::LimitsHit;
 use super::timers::Timers;
-use crate::alert::Alert;
+use super::{Output, Said};
 use crate::time::{Span, Time};
 
 /// The moment at which an entry or a timeout is handled.
@@ -36,8 +35,8 @@ impl Frame {
         self.said = 0;
     }
 
-    pub(super) fn say(&mut self, alert: Alert) {
-        self.outputs.push_back(Output { offset: self.offset, n: self.said, alert });
+    pub(super) fn say(&mut self, said: impl Into<Said>) {
+        self.outputs.push_back(Output { offset: self.offset, n: self.said, said: said.into() });
         self.said += 1;
     }
 

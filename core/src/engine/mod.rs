@@ -1,4 +1,4 @@
-//! The engine: entries in, alerts out; sans-IO.
+//! The engine: entries in, alerts and events out; sans-IO.
 //!
 //! Feed it every entry of the journal in order with [`Engine::handle_entry`]; it first
 //! fires all its timeouts up to the entry's arrival. [`Engine::poll_timeout`] says when
@@ -44,6 +44,7 @@ pub use sighting::{ASSUMED_RANGE_M, ASSUMED_RANGES_M, DEFAULT_HACC_M};
 use std::sync::Arc;
 
 use crate::alert::Alert;
+use crate::event::Event;
 use crate::id::Id;
 use crate::log::{Body, Document, Entry, ReadingEntry, StateEntry};
 use crate::time::{Span, Time};
@@ -70,8 +71,47 @@ pub struct Output {
     pub offset: u64,
     /// Count within the entry's outputs, from 0. (offset, n) is unique.
     pub n: u32,
-    /// A new revision of an alert.
-    pub alert: Alert,
+    /// What it is.
+    pub said: Said,
+}
+
+/// A new revision of one of the things that the engine tells of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    /// A rule seems to be broken.
+    Alert(Box<Alert>),
+    /// A rule covers it and permits it.
+    Event(Box<Event>),
+}
+
+impl Said {
+    /// The alert, if it is one.
+    pub fn alert(&self) -> Option<&Alert> {
+        match self {
+            Self::Alert(alert) => Some(alert),
+            Self::Event(_) => None,
+        }
+    }
+
+    /// The event, if it is one.
+    pub fn event(&self) -> Option<&Event> {
+        match self {
+            Self::Event(event) => Some(event),
+            Self::Alert(_) => None,
+        }
+    }
+}
+
+impl From<Alert> for Said {
+    fn from(alert: Alert) -> Self {
+        Self::Alert(Box::new(alert))
+    }
+}
+
+impl From<Event> for Said {
+    fn from(event: Event) -> Self {
+        Self::Event(Box::new(event))
+    }
 }
 
 /// What is known of a device now.
@@ -201,6 +241,11 @@ impl Engine {
     /// Ids of the alerts that are open.
     pub fn open_alerts(&self) -> Vec<uuid::Uuid> {
         self.book.ids()
+    }
+
+    /// Ids of the events that are open.
+    pub fn open_events(&self) -> Vec<uuid::Uuid> {
+        Vec::new()
     }
 
     /// How often each limit made it forget something.

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::json;
-use truceline_core::engine::{Engine, Output};
+use truceline_core::engine::{Engine, Output, Said};
 use truceline_core::log::{Body, Document, Entry, StateEntry};
 use truceline_core::time::Span;
 use truceline_core::wire::{DeviceState, RejectReason};
@@ -181,7 +181,13 @@ fn drain(engine: &mut Engine) -> Vec<Output> {
 fn as_text(outputs: &[Output]) -> Vec<String> {
     outputs
         .iter()
-        .map(|output| format!("{} {} {}", output.offset, output.n, serde_json::to_string(&output.alert).unwrap()))
+        .map(|output| {
+            let said = match &output.said {
+                Said::Alert(alert) => serde_json::to_string(alert),
+                Said::Event(event) => serde_json::to_string(event),
+            };
+            format!("{} {} {}", output.offset, output.n, said.unwrap())
+        })
         .collect()
 }
 
@@ -225,8 +231,12 @@ proptest! {
             engine.handle_entry(entry);
             for (n, output) in drain(&mut engine).into_iter().enumerate() {
                 prop_assert_eq!((output.offset, output.n), (entry.offset, n as u32));
-                prop_assert!(output.alert.updated_at <= entry.arrived);
-                prop_assert!(output.alert.started <= output.alert.last);
+                let (updated_at, started, last) = match &output.said {
+                    Said::Alert(alert) => (alert.updated_at, alert.started, alert.last),
+                    Said::Event(event) => (event.updated_at, event.started, event.last),
+                };
+                prop_assert!(updated_at <= entry.arrived);
+                prop_assert!(started <= last);
             }
             prop_assert!(engine.poll_timeout().is_none_or(|due| due >= entry.arrived), "what was due has fired");
         }
@@ -238,7 +248,7 @@ proptest! {
         let story: Vec<_> = story.into_iter().filter(|(_, _, act)| !matches!(act, Act::Start)).collect();
         let entries = entries(&story);
         let mut plain = Engine::new();
-        let expected: Vec<_> = run(&mut plain, &entries).into_iter().map(|output| output.alert).collect();
+        let expected: Vec<_> = run(&mut plain, &entries).into_iter().map(|output| output.said).collect();
         let mut ticked = Engine::new();
         let mut said = Vec::new();
         let mut offset = 0;
@@ -251,7 +261,7 @@ proptest! {
             said.extend(drain(&mut ticked));
             offset = entry.offset;
         }
-        let said: Vec<_> = said.into_iter().map(|output| output.alert).collect();
+        let said: Vec<_> = said.into_iter().map(|output| output.said).collect();
         prop_assert_eq!(said, expected);
         prop_assert_eq!(ticked.snapshot(), plain.snapshot());
     }
@@ -265,7 +275,9 @@ fn the_same_entries_give_the_same_ids_in_another_run() {
         })
         .collect();
     let entries = entries(&story);
-    let ids = |engine: &mut Engine| run(engine, &entries).into_iter().map(|output| output.alert.id).collect::<Vec<_>>();
+    let ids = |engine: &mut Engine| {
+        run(engine, &entries).into_iter().filter_map(|output| Some(output.said.alert()?.id)).collect::<Vec<_>>()
+    };
     let first = ids(&mut Engine::new());
     assert!(first.len() > 5);
     assert!(first.iter().all(|id| id.get_version_num() == 8));

@@ -131,8 +131,9 @@ fn name(device: usize) -> String {
 fn told(scene: &Scene) -> Vec<String> {
     let mut told = Vec::new();
     for output in &scene.outputs {
-        let device: usize = output.alert.subject.rsplit("gn").next().unwrap().parse().unwrap();
-        match (output.alert.revision, output.alert.ended.is_some()) {
+        let alert = output.said.alert().expect("an alert");
+        let device: usize = alert.subject.rsplit("gn").next().unwrap().parse().unwrap();
+        match (alert.revision, alert.ended.is_some()) {
             (_, true) => told.push(format!("end {device}")),
             (1, false) => told.push(format!("open {device}")),
             _ => {}

@@ -126,7 +126,7 @@ impl Scene {
         self.entries.push(entry);
         let outputs: Vec<Output> = std::iter::from_fn(|| self.engine.poll_output()).collect();
         self.outputs.extend(outputs.iter().cloned());
-        outputs.into_iter().map(|output| output.alert).collect()
+        outputs.iter().filter_map(|output| output.said.alert()).cloned().collect()
     }
 
     /// Time passes: ticks, as the evaluator appends them, then one at this second.
@@ -209,7 +209,7 @@ impl Scene {
     /// The latest revision of every alert, in the order of their opening.
     pub fn alerts(&self) -> Vec<Alert> {
         let mut found: Vec<Alert> = Vec::new();
-        for Output { alert, .. } in &self.outputs {
+        for alert in self.outputs.iter().filter_map(|output| output.said.alert()) {
             match found.iter_mut().find(|known| known.id == alert.id) {
                 Some(known) => {
                     assert_eq!(alert.revision, known.revision + 1, "revisions count up by one");

@@ -31,7 +31,7 @@ pub struct Toy {
 
 impl Toy {
     fn say(&mut self, alert: Alert) {
-        self.said.push_back(Output { offset: self.offset, n: self.n, alert });
+        self.said.push_back(Output { offset: self.offset, n: self.n, said: alert.into() });
         self.n += 1;
     }
 
@@ -104,6 +104,10 @@ impl Machine for Toy {
                 readings: 0,
             })
             .collect()
+    }
+
+    fn open_events(&self) -> Vec<Uuid> {
+        Vec::new()
     }
 
     fn open_alerts(&self) -> Vec<Uuid> {

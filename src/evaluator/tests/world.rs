@@ -96,7 +96,7 @@ impl World {
         for entry in self.entries() {
             machine
                 .feed(&entry, &mut |output: Output| {
-                    said.push((output.offset, output.n, serde_json::to_string(&output.alert).unwrap()));
+                    said.push((output.offset, output.n, serde_json::to_string(output.said.alert().unwrap()).unwrap()));
                     Ok::<(), PortError>(())
                 })
                 .unwrap();
@@ -145,10 +145,9 @@ impl AlertStore for World {
         if failing != Some(false) && through > store.cursor {
             let cursor = store.cursor;
             store.log.extend(
-                outputs
-                    .iter()
-                    .filter(|output| output.offset > cursor)
-                    .map(|output| (output.offset, output.n, serde_json::to_string(&output.alert).unwrap())),
+                outputs.iter().filter(|output| output.offset > cursor).map(|output| {
+                    (output.offset, output.n, serde_json::to_string(output.said.alert().unwrap()).unwrap())
+                }),
             );
             store.cursor = through;
         }
