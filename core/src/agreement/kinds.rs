@@ -36,10 +36,27 @@ const AT_ONCE: &[&str] = &["areas", "line", "sides", "classes", "threshold", "co
 /// Of what stays somewhere.
 const STAYS: &[&str] = &["areas", "line", "sides", "classes", "threshold", "dwell_s", "cool_down_s", "permitted"];
 
+/// Of what flies somewhere.
+const FLIES: &[&str] = &[
+    "areas",
+    "line",
+    "sides",
+    "classes",
+    "threshold",
+    "dwell_s",
+    "cool_down_s",
+    "permitted",
+    "min_alt_agl_m",
+    "max_alt_agl_m",
+];
+
 const OBJECTS: &[&str] =
     &["person", "vehicle", "armoured_vehicle", "tank", "artillery", "mortar", "mlrs", "engineering", "unknown"];
 const WEAPONS: &[&str] = &["armoured_vehicle", "tank", "artillery", "mortar", "mlrs"];
 const FLYERS: &[&str] = &["multirotor", "fixed_wing", "unknown", "aircraft", "helicopter", "uav", "missile"];
+
+/// Heights that a rule or a permission may name.
+pub(super) const HEIGHT: Limits = Limits::new(0.0, 100_000.0, "metres above ground");
 
 /// All kinds.
 pub(super) const KINDS: [KindTerms; 10] = [
@@ -111,7 +128,7 @@ pub(super) const KINDS: [KindTerms; 10] = [
     },
     KindTerms {
         word: "no_flight",
-        keys: STAYS,
+        keys: FLIES,
         severity: Severity::Moderate,
         threshold: 0.5,
         least_threshold: 0.01,
@@ -195,7 +212,7 @@ pub(super) fn parameters(keys: &mut Keys<'_>, kind: &KindTerms) -> Option<RuleKi
             let grace_s = number_or(keys, "grace_s", Limits::new(0.0, 86_400.0, "seconds"), 120.0);
             Some(RuleKind::Silence { intervals: intervals?, grace: Span::from_secs_f64(grace_s?) })
         }
-        "no_flight" => Some(RuleKind::NoFlight),
+        "no_flight" => heights(keys),
         "interference" => {
             let least = Limits::new(1.0, 10_000.0, "devices");
             let min_devices = if keys.has("min_devices") { keys.whole("min_devices", least) } else { Some(3) };
@@ -213,6 +230,21 @@ pub(super) fn parameters(keys: &mut Keys<'_>, kind: &KindTerms) -> Option<RuleKi
 /// The number, or the default where the key is absent; `None` at a fault.
 pub(super) fn number_or(keys: &mut Keys<'_>, key: &'static str, limits: Limits, default: f64) -> Option<f64> {
     if keys.has(key) { keys.number(key, limits) } else { Some(default) }
+}
+
+/// The heights above ground that a flight rule is limited to; `None` at a fault.
+fn heights(keys: &mut Keys<'_>) -> Option<RuleKind> {
+    let mut height = |key: &'static str| {
+        if keys.has(key) { keys.number(key, HEIGHT).map(Some) } else { Some(None) }
+    };
+    let (min_alt_agl_m, max_alt_agl_m) = (height("min_alt_agl_m")?, height("max_alt_agl_m")?);
+    if let (Some(min), Some(max)) = (min_alt_agl_m, max_alt_agl_m)
+        && min >= max
+    {
+        keys.fault("max_alt_agl_m", format!("{max} is not over min_alt_agl_m, {min}: no height is between them"));
+        return None;
+    }
+    Some(RuleKind::NoFlight { min_alt_agl_m, max_alt_agl_m })
 }
 
 fn distances(keys: &mut Keys<'_>) -> Option<Vec<WithdrawalDistance>> {
@@ -264,6 +296,7 @@ impl RuleKind {
                 | Self::Tamper { .. }
                 | Self::Silence { .. }
                 | Self::Interference { .. }
+                | Self::NoFlight { .. }
         )
     }
 }

@@ -212,7 +212,12 @@ pub enum RuleKind {
         grace: Span,
     },
     /// A UAV or aircraft is inside the area.
-    NoFlight,
+    NoFlight {
+        /// Only from this height above ground on, metres.
+        min_alt_agl_m: Option<f64>,
+        /// Only up to this height above ground, metres.
+        max_alt_agl_m: Option<f64>,
+    },
     /// GNSS jamming or spoofing is reported by enough devices of a region.
     Interference {
         /// How many.
@@ -242,7 +247,7 @@ impl RuleKind {
             Self::Withdrawal { .. } => "withdrawal",
             Self::Tamper { .. } => "tamper",
             Self::Silence { .. } => "silence",
-            Self::NoFlight => "no_flight",
+            Self::NoFlight { .. } => "no_flight",
             Self::Interference { .. } => "interference",
             Self::Clock { .. } => "clock",
             Self::Coverage { .. } => "coverage",

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::compile::Names;
-use super::kinds::KindTerms;
+use super::kinds::{HEIGHT, KindTerms};
 use super::versions::validity;
 use super::{Hours, Permission};
-use crate::keys::{Keys, Limits};
+use crate::keys::Keys;
 
 /// Most permissions of one rule.
 const MAX_PERMISSIONS: usize = 1_000;
@@ -30,9 +30,8 @@ pub(super) fn permitted(keys: &mut Keys<'_>, kind: &KindTerms, names: &Names) ->
         } else {
             inner.words("classes", kind.classes).into_iter().map(str::to_owned).collect()
         };
-        let height = Limits::new(0.0, 100_000.0, "metres above ground");
         let max_alt_agl_m = if kind.word == "no_flight" {
-            inner.number("max_alt_agl_m", height)
+            inner.number("max_alt_agl_m", HEIGHT)
         } else {
             inner.refuse("max_alt_agl_m", "is for no_flight rules; remove it");
             None

@@ -126,6 +126,7 @@ fn summary(alert: &Alert, place: Option<&ViewerPlace>) -> String {
         "crossing" => "Suspected crossing of the line",
         "exclusion_zone" => "Suspected object in a zone that must stay free",
         "withdrawal" => "Suspected weapon closer to the line than agreed",
+        "no_flight" => "Suspected flight where there should be none",
         "tamper" => match alert.details.get("cause").and_then(serde_json::Value::as_str) {
             Some("moved") => "A device reports a position away from where it was surveyed",
             Some("opened") => "A device reports that its enclosure is open",

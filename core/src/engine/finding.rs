@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::height::Height;
 use super::located::Located;
 use super::terms::within_hours;
 use crate::agreement::{Agreement, Permission, Rule, RuleKind, Severity};
@@ -96,20 +97,22 @@ pub(super) fn in_force(rule: &Rule, time: Time) -> bool {
 pub(super) type Permitted<'a> = (usize, &'a Permission);
 
 /// The first of the rule's permissions that allows this all the same.
+///
+/// What is permitted up to a height is permitted only where the height is known, with its error, to be below.
 pub(super) fn permitted<'a>(
     rule: &'a Rule,
     device: &Id,
     class: &str,
     time: Time,
     located: Option<&Located<'_>>,
+    height: Option<Height>,
 ) -> Option<Permitted<'a>> {
     let allows = |permission: &Permission| {
         permission.validity.contains(time)
             && within_hours(&permission.hours, time)
             && (permission.devices.is_empty() || permission.devices.contains(device))
             && (permission.classes.is_empty() || permission.classes.contains(class))
-            // A height that is not known is not permitted.
-            && permission.max_alt_agl_m.is_none()
+            && permission.max_alt_agl_m.is_none_or(|max| height.is_some_and(|height| height.surely_up_to(max)))
             && (permission.areas.is_empty()
                 || located.is_some_and(|located| located.in_any(&permission.areas) >= IN_AREA))
     };

@@ -33,6 +33,8 @@ pub const MAX_DEAF_PERIODS: usize = 256;
 pub const REVISION_INTERVAL: Span = Span::from_secs(10);
 /// A track with a longer gap between two sightings starts anew: what happened between is not known.
 pub const MAX_TRACK_GAP: Span = Span::from_secs(600);
+/// Between two sounds that are farther apart an aircraft is not known to have been there.
+pub const MAX_HEARD_GAP: Span = Span::from_secs(60);
 /// A device cannot announce a longer absence than this.
 pub const MAX_ABSENCE: Span = Span::from_secs(31 * 86_400);
 /// Devices of one rule that report disturbed satellite reception; beyond it those whose reports ended first are

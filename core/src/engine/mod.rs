@@ -22,6 +22,7 @@ mod finding;
 mod frame;
 mod ground;
 mod hearing;
+mod height;
 mod known;
 mod limits;
 mod located;
@@ -38,6 +39,7 @@ mod timers;
 mod tracks;
 mod words;
 
+pub use height::HEIGHT_ERROR_M;
 pub use limits::*;
 pub use sighting::{ASSUMED_RANGE_M, ASSUMED_RANGES_M, DEFAULT_HACC_M};
 
@@ -55,7 +57,7 @@ use known::Known;
 use record::{Records, Stand};
 use rules::interference::AllRegions;
 use rules::silence::AllOverdue;
-use rules::{interference, no_fire, objects, tamper};
+use rules::{interference, no_fire, no_flight, objects, tamper};
 use sighting::Sighting;
 use terms::{Roll, Terms, in_maintenance};
 use timers::TimerKey;
@@ -387,13 +389,18 @@ impl Engine {
         match reading.data {
             Data::AcousticDetection(_) | Data::SeismicDetection(_) => {
                 no_fire::judge(&sighting, &mut self.book, &mut self.frame);
+                no_flight::judge(&sighting, &mut self.tracks, &mut self.book, &mut self.frame);
             }
             Data::PatrolReport(_) => {
                 no_fire::judge(&sighting, &mut self.book, &mut self.frame);
+                no_flight::judge(&sighting, &mut self.tracks, &mut self.book, &mut self.frame);
                 objects::judge(&sighting, &mut self.tracks, &mut self.book, &mut self.frame);
             }
             Data::ObjectTrack(_) => {
                 objects::judge(&sighting, &mut self.tracks, &mut self.book, &mut self.frame);
+            }
+            Data::UavDetection(_) => {
+                no_flight::judge(&sighting, &mut self.tracks, &mut self.book, &mut self.frame);
             }
             _ => {}
         }

@@ -11,9 +11,44 @@ use crate::geometry::{Side, distance_m};
 use crate::id::Id;
 use crate::time::Time;
 
-/// A track: the device, its boot and the sensor's name for the object; a watched device is its own track,
-/// with boot 0 and no name.
-pub(super) type TrackKey = (Id, u32, String);
+/// Which track: a sensor's name for an object counts within one boot and one sort.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct TrackKey {
+    pub(super) device: Id,
+    pub(super) boot: u32,
+    pub(super) sort: Sort,
+    pub(super) name: String,
+}
+
+/// What a track is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) enum Sort {
+    /// The device itself, which is watched.
+    Itself,
+    /// What moves on the ground.
+    Object,
+    /// A UAV.
+    Flyer,
+    /// What is heard to fly; its class is the name.
+    Heard,
+}
+
+impl TrackKey {
+    /// That of a watched device, whatever its boot; the first of the device's.
+    pub(super) fn itself(device: &Id) -> Self {
+        Self { device: device.clone(), boot: 0, sort: Sort::Itself, name: String::new() }
+    }
+}
+
+/// A sighting, as far as its track goes by it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    /// Reading time.
+    pub(super) time: Time,
+    pub(super) stand: Option<Stand>,
+    /// Faster than this it cannot have moved.
+    pub(super) fastest_mps: f64,
+}
 
 /// What is known of one track.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -49,6 +84,8 @@ pub(super) struct Sure {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Inside {
     pub(super) since: Time,
+    /// Its latest sighting there.
+    pub(super) last: Time,
 }
 
 /// All tracks.
@@ -63,12 +100,11 @@ impl Tracks {
     pub(super) fn advance(
         &mut self,
         key: &TrackKey,
-        time: Time,
-        stand: Option<Stand>,
-        fastest_mps: f64,
+        step: &Step,
         now: Time,
         limits: &mut LimitsHit,
     ) -> Option<&mut Track> {
+        let Step { time, stand, fastest_mps } = *step;
         if !self.by_key.contains_key(key) {
             self.make_room(key, limits);
             let track =
@@ -94,8 +130,8 @@ impl Tracks {
     }
 
     fn make_room(&mut self, key: &TrackKey, limits: &mut LimitsHit) {
-        let first = (key.0.clone(), 0, String::new());
-        let own = self.by_key.range(first..).take_while(|(other, _)| other.0 == key.0);
+        let own =
+            self.by_key.range(TrackKey::itself(&key.device)..).take_while(|(other, _)| other.device == key.device);
         let mut own: Vec<(Time, TrackKey)> = own.map(|(key, track)| (track.arrived, key.clone())).collect();
         if own.len() >= MAX_TRACKS_PER_DEVICE {
             own.sort_unstable();

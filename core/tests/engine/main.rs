@@ -19,6 +19,7 @@ mod interference;
 mod interference_model;
 mod limits;
 mod no_fire;
+mod no_flight;
 mod scene;
 mod silence;
 mod silence_model;

@@ -26,9 +26,9 @@ fn sure_from(rule: &Rule) -> f64 {
 }
 
 pub(super) fn judge(sighting: &Sighting<'_>, object: &Object, track: &mut Track, book: &mut Book, frame: &mut Frame) {
-    let Some(stand) = object.stand() else { return };
+    let (Some(stand), Some(extent)) = (object.stand(), object.extent) else { return };
     let time = sighting.time();
-    let located = sighting.located(object.extent);
+    let located = sighting.located(extent);
     for rule in sighting.terms.agreement.rules.iter().filter(|rule| rule.kind == RuleKind::Crossing) {
         let counted = rule.classes.is_empty() || object.class.is_none_or(|class| rule.classes.contains(class));
         if !counted {
@@ -77,7 +77,7 @@ fn report<'a>(
     let forbidden = in_force(rule, crossed_at)
         && into
         && area >= rule.threshold
-        && permitted(rule, &sighting.entry.device, object.class(), crossed_at, Some(&located)).is_none();
+        && permitted(rule, &sighting.entry.device, object.class(), crossed_at, Some(&located), None).is_none();
     if !forbidden {
         return;
     }

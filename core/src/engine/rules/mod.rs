@@ -6,6 +6,7 @@
 pub(super) mod crossing;
 pub(super) mod interference;
 pub(super) mod no_fire;
+pub(super) mod no_flight;
 pub(super) mod objects;
 pub(super) mod silence;
 pub(super) mod stay;

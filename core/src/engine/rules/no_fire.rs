@@ -20,7 +20,7 @@ use crate::wire::{Assessment, Data, Detection, Means, Observation, PatrolReport}
 const DEFAULT_CLASSES: [&str; 3] = ["explosion", "gunfire", "launch"];
 
 /// How far a person's report is to be believed, by how the person knows.
-const fn confidence_of(means: Means) -> f64 {
+pub(super) const fn confidence_of(means: Means) -> f64 {
     match means {
         Means::Saw | Means::Recorded => 0.95,
         Means::Imagery => 0.9,
@@ -65,7 +65,7 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, book: &mut Book, frame: 
         if probability < rule.threshold {
             continue;
         }
-        if permitted(rule, &sighting.entry.device, fire.class, sighting.time(), located.as_ref()).is_some() {
+        if permitted(rule, &sighting.entry.device, fire.class, sighting.time(), located.as_ref(), None).is_some() {
             continue;
         }
         let mut finding = sighting.finding(rule, format!("station:{}", sighting.station), probability);

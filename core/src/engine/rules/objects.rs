@@ -9,8 +9,9 @@ use crate::engine::frame::Frame;
 use crate::engine::polar::covering;
 use crate::engine::record::Stand;
 use crate::engine::sighting::Sighting;
-use crate::engine::tracks::{TrackKey, Tracks};
+use crate::engine::tracks::{Sort, Step, TrackKey, Tracks};
 use crate::registry::Mobility;
+use crate::time::Span;
 use crate::wire::{Data, ObjectClass, Observation};
 
 /// Faster than this a person has not moved, metres a second.
@@ -35,8 +36,11 @@ pub(super) struct Object {
     pub(super) class: Option<&'static str>,
     pub(super) calibre_mm: Option<f64>,
     pub(super) confidence: f64,
-    pub(super) extent: PlaceExtent,
+    /// `None` where nothing supports a place.
+    pub(super) extent: Option<PlaceExtent>,
     pub(super) place_by: PlaceBy,
+    /// For so long it is known to have been there from the sighting's time on.
+    pub(super) lasts: Span,
 }
 
 impl Object {
@@ -44,8 +48,13 @@ impl Object {
         self.class.unwrap_or("device")
     }
 
+    /// The class for people.
+    pub(super) fn words(&self) -> String {
+        self.class().replace('_', " ")
+    }
+
     pub(super) fn stand(&self) -> Option<Stand> {
-        covering(self.extent)
+        self.extent.and_then(covering)
     }
 }
 
@@ -66,13 +75,18 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, tracks: &mut Tracks, boo
                 class: Some(class),
                 calibre_mm: seen.calibre_mm,
                 confidence: seen.confidence.unwrap_or(1.0),
-                extent,
+                extent: Some(extent),
                 place_by,
+                lasts: Span::default(),
             };
-            let key: TrackKey = (entry.device.clone(), entry.boot, seen.track.clone());
-            let (time, fastest) = (sighting.time(), fastest_mps(seen.class));
-            let (now, stand) = (frame.now, object.stand());
-            let Some(track) = tracks.advance(&key, time, stand, fastest, now, &mut frame.limits) else { return };
+            let key = TrackKey {
+                device: entry.device.clone(),
+                boot: entry.boot,
+                sort: Sort::Object,
+                name: seen.track.clone(),
+            };
+            let step = Step { time: sighting.time(), stand: object.stand(), fastest_mps: fastest_mps(seen.class) };
+            let Some(track) = tracks.advance(&key, &step, frame.now, &mut frame.limits) else { return };
             crossing::judge(sighting, &object, track, book, frame);
             stay::judge(sighting, &object, Some(track), book, frame);
         }
@@ -85,8 +99,9 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, tracks: &mut Tracks, boo
                 class: Some(class),
                 calibre_mm: weapon.calibre_mm,
                 confidence: 1.0,
-                extent,
+                extent: Some(extent),
                 place_by,
+                lasts: Span::default(),
             };
             stay::judge(sighting, &object, None, book, frame);
         }
@@ -112,16 +127,17 @@ pub(in crate::engine) fn judge_watched(
         class: None,
         calibre_mm: None,
         confidence: 1.0,
-        extent: PlaceExtent::Point { position: stand.position, hacc_m: stand.hacc_m },
+        extent: Some(PlaceExtent::Point { position: stand.position, hacc_m: stand.hacc_m }),
         place_by: PlaceBy::Sensor,
+        lasts: Span::default(),
     };
-    let key = (device.clone(), 0, String::new());
-    let (time, now) = (sighting.time(), frame.now);
-    if let Some(track) = tracks.advance(&key, time, Some(stand), FASTEST_MPS, now, &mut frame.limits) {
+    let key = TrackKey::itself(device);
+    let step = Step { time: sighting.time(), stand: Some(stand), fastest_mps: FASTEST_MPS };
+    if let Some(track) = tracks.advance(&key, &step, frame.now, &mut frame.limits) {
         crossing::judge(sighting, &object, track, book, frame);
     }
 }
 
-fn wanted(sighting: &Sighting<'_>, kind: impl Fn(&RuleKind) -> bool) -> bool {
+pub(super) fn wanted(sighting: &Sighting<'_>, kind: impl Fn(&RuleKind) -> bool) -> bool {
     sighting.terms.agreement.rules.iter().any(|rule| kind(&rule.kind) && in_force(rule, sighting.time()))
 }

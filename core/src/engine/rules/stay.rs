@@ -2,19 +2,22 @@
 //!
 //! It is there from the threshold on, and gone at half of it or less; between the two it
 //! stays what it was. It must be there for the dwell, by reading time; a single report of
-//! a patrol is a stay by itself.
+//! a patrol is a stay by itself. `no_flight` judges its own sightings by the same states.
 
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use super::objects::Object;
 use crate::agreement::{Rule, RuleKind, WithdrawalDistance};
 use crate::engine::book::Book;
 use crate::engine::finding::{Follow, in_force, permitted};
 use crate::engine::frame::Frame;
+use crate::engine::height::Height;
+use crate::engine::limits::MAX_TRACK_GAP;
 use crate::engine::located::Located;
 use crate::engine::sighting::Sighting;
 use crate::engine::tracks::{Inside, Track};
 use crate::id::Id;
+use crate::time::{Span, Time};
 
 pub(super) fn judge(
     sighting: &Sighting<'_>,
@@ -23,23 +26,28 @@ pub(super) fn judge(
     book: &mut Book,
     frame: &mut Frame,
 ) {
-    let located = sighting.located(object.extent);
+    let Some(extent) = object.extent else { return };
+    let located = sighting.located(extent);
     for rule in &sighting.terms.agreement.rules {
         match &rule.kind {
             RuleKind::ExclusionZone if counts(rule, object) => {
                 let sides = located.on_sides(rule);
                 for zone in &rule.areas {
                     let probability = located.in_zone(zone).min(sides);
-                    let stay = Stay { rule, zone: Some(zone), probability, distance: None };
-                    stay.judge(sighting, object, &located, track.as_deref_mut(), book, frame);
+                    let what = format!("Suspected {} in zone {zone}", object.words());
+                    let stay = Stay::new(rule, Some(zone), probability, what);
+                    stay.judge(sighting, object, Some(&located), track.as_deref_mut(), book, frame);
                 }
             }
             RuleKind::Withdrawal { distances } => {
                 let Some(distance) = distances.iter().find(|distance| fits(distance, object)) else { continue };
                 let within = located.within(rule.line.as_ref(), distance.distance_m).unwrap_or(0.0);
                 let probability = if within > 0.0 { within.min(located.where_rule_holds(rule)) } else { 0.0 };
-                let stay = Stay { rule, zone: None, probability, distance: Some(distance) };
-                stay.judge(sighting, object, &located, track.as_deref_mut(), book, frame);
+                let km = distance.distance_m / 1_000.0;
+                let what = format!("Suspected {} closer to the line than {km} km", object.words());
+                let mut stay = Stay::new(rule, None, probability, what);
+                stay.details.insert("withdrawal_distance_m".to_owned(), distance.distance_m.into());
+                stay.judge(sighting, object, Some(&located), track.as_deref_mut(), book, frame);
             }
             _ => {}
         }
@@ -62,27 +70,53 @@ fn fits(distance: &WithdrawalDistance, object: &Object) -> bool {
     calibre && object.class.is_some_and(|class| class == distance.class)
 }
 
-struct Stay<'a> {
-    rule: &'a Rule,
-    zone: Option<&'a Id>,
-    probability: f64,
-    distance: Option<&'a WithdrawalDistance>,
+/// One sighting against one rule and place.
+pub(super) struct Stay<'a> {
+    pub(super) rule: &'a Rule,
+    pub(super) zone: Option<&'a Id>,
+    /// What else tells its alert apart; a stay with one has no end but by the cool-down.
+    pub(super) facet: &'static str,
+    /// P(it is where the rule forbids it).
+    pub(super) probability: f64,
+    /// What is held against the threshold.
+    pub(super) sure: f64,
+    /// It is not known to have been there between two sightings that are farther apart.
+    pub(super) longest_gap: Span,
+    pub(super) height: Option<Height>,
+    pub(super) what: String,
+    pub(super) labels: Vec<String>,
+    pub(super) details: Map<String, Value>,
 }
 
 impl<'a> Stay<'a> {
-    fn judge(
-        &self,
+    pub(super) fn new(rule: &'a Rule, zone: Option<&'a Id>, probability: f64, what: String) -> Self {
+        Self {
+            rule,
+            zone,
+            facet: "",
+            probability,
+            sure: probability,
+            longest_gap: MAX_TRACK_GAP,
+            height: None,
+            what,
+            labels: Vec::new(),
+            details: Map::new(),
+        }
+    }
+
+    pub(super) fn judge(
+        self,
         sighting: &Sighting<'a>,
         object: &Object,
-        located: &Located<'_>,
+        located: Option<&Located<'_>>,
         track: Option<&mut Track>,
         book: &mut Book,
         frame: &mut Frame,
     ) {
         let (rule, time) = (self.rule, sighting.time());
-        let forbidden = self.probability >= rule.threshold
+        let forbidden = self.sure >= rule.threshold
             && in_force(rule, time)
-            && permitted(rule, &sighting.entry.device, object.class(), time, Some(located)).is_none();
+            && permitted(rule, &sighting.entry.device, object.class(), time, located, self.height).is_none();
         let Some(track) = track else {
             if forbidden {
                 self.report(sighting, object, located, time, false, book, frame);
@@ -92,11 +126,17 @@ impl<'a> Stay<'a> {
         if forbidden {
             let restarted = track.restarted;
             let stay = track.inside.entry((rule.id.clone(), self.zone.cloned()));
-            let since = stay.or_insert(Inside { since: time }).since;
-            if time.since(since) >= rule.dwell {
+            let stay = stay.or_insert(Inside { since: time, last: time });
+            if time.since(stay.last) > self.longest_gap {
+                stay.since = time;
+            }
+            stay.last = time;
+            let since = stay.since;
+            if (time + object.lasts).since(since) >= rule.dwell {
                 self.report(sighting, object, located, since, restarted, book, frame);
             }
-        } else if !track.inside.is_empty()
+        } else if self.facet.is_empty()
+            && !track.inside.is_empty()
             && self.probability <= rule.threshold / 2.0
             && track.inside.remove(&(rule.id.clone(), self.zone.cloned())).is_some()
         {
@@ -106,11 +146,11 @@ impl<'a> Stay<'a> {
 
     #[expect(clippy::too_many_arguments, reason = "what is seen, where, since when, and where it is told")]
     fn report(
-        &self,
+        self,
         sighting: &Sighting<'a>,
         object: &Object,
-        located: &Located<'_>,
-        since: crate::time::Time,
+        located: Option<&Located<'_>>,
+        since: Time,
         restarted: bool,
         book: &mut Book,
         frame: &mut Frame,
@@ -118,31 +158,23 @@ impl<'a> Stay<'a> {
         let rule = self.rule;
         let mut finding = sighting.finding(rule, object.subject.clone(), object.confidence * self.probability);
         finding.zone = self.zone.cloned();
-        finding.extent = Some(object.extent);
+        finding.facet = self.facet;
+        finding.extent = located.map(|located| located.extent);
         finding.place_by = object.place_by;
         finding.follow = Follow::Latest;
-        finding.severity = sighting.severity(rule, Some(located), &mut finding.labels);
+        finding.labels = self.labels;
+        finding.severity = sighting.severity(rule, located, &mut finding.labels);
         if restarted {
             finding.labels.push("track_restarted".to_owned());
         }
-        let class = object.class().replace('_', " ");
-        finding.details = Map::from_iter([
-            ("class".to_owned(), object.class().into()),
-            ("since".to_owned(), since.to_string().into()),
-            ("place_probability".to_owned(), self.probability.into()),
-        ]);
+        finding.details = self.details;
+        finding.details.insert("class".to_owned(), object.class().into());
+        finding.details.insert("since".to_owned(), since.to_string().into());
+        finding.details.insert("place_probability".to_owned(), self.probability.into());
         if let Some(calibre_mm) = object.calibre_mm {
             finding.details.insert("calibre_mm".to_owned(), calibre_mm.into());
         }
-        match (self.distance, self.zone) {
-            (Some(distance), _) => {
-                finding.details.insert("withdrawal_distance_m".to_owned(), distance.distance_m.into());
-                let km = distance.distance_m / 1_000.0;
-                finding.what = format!("Suspected {class} closer to the line than {km} km");
-            }
-            (None, Some(zone)) => finding.what = format!("Suspected {class} in zone {zone}"),
-            (None, None) => {}
-        }
+        finding.what = self.what;
         book.report(finding, sighting.terms, frame);
     }
 }
