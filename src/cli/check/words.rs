@@ -41,7 +41,7 @@ fn has_threshold(kind: &RuleKind) -> bool {
             | RuleKind::Crossing
             | RuleKind::ExclusionZone
             | RuleKind::Withdrawal { .. }
-            | RuleKind::NoFlight
+            | RuleKind::NoFlight { .. }
     )
 }
 
@@ -52,7 +52,13 @@ fn subject(agreement: &Agreement, rule: &Rule) -> String {
     let within = if rule.areas.is_empty() { String::new() } else { format!(" in {}", either_id(&rule.areas)) };
     match &rule.kind {
         RuleKind::NoFire if rule.areas.is_empty() => format!("{classes} anywhere"),
-        RuleKind::NoFire | RuleKind::ExclusionZone | RuleKind::NoFlight => format!("{classes}{within}"),
+        RuleKind::NoFire | RuleKind::ExclusionZone => format!("{classes}{within}"),
+        RuleKind::NoFlight { min_alt_agl_m, max_alt_agl_m } => {
+            let from = min_alt_agl_m.map_or(String::new(), |min| format!(" from {}", metres(min)));
+            let to = max_alt_agl_m.map_or(String::new(), |max| format!(" up to {}", metres(max)));
+            let ground = if from.is_empty() && to.is_empty() { "" } else { " above ground, or at an unknown height" };
+            format!("{classes}{within}{from}{to}{ground}")
+        }
         RuleKind::Crossing => {
             let towards =
                 if rule.sides.is_empty() { String::new() } else { format!(" towards {}", sides(agreement, rule)) };
