@@ -19,7 +19,7 @@ pub(super) const fn is_budgeted(kind: &RuleKind) -> bool {
         | RuleKind::Crossing
         | RuleKind::ExclusionZone
         | RuleKind::Withdrawal { .. }
-        | RuleKind::NoFlight => true,
+        | RuleKind::NoFlight { .. } => true,
         RuleKind::Tamper { .. }
         | RuleKind::Silence { .. }
         | RuleKind::Interference { .. }
