@@ -121,12 +121,14 @@ fn geojson(agreement: &Agreement, now: Time) -> Value {
 }
 
 fn line_feature(line: &Line, primary: bool) -> Value {
-    let parts: Vec<Value> = line.index.parts().iter().map(|part| positions(part)).collect();
+    let course = line.course();
+    let parts: Vec<Value> = course.boundary().parts().iter().map(|part| positions(part)).collect();
     let [side_a, side_b] = &line.side_names;
     json!({
         "type": "Feature",
         "id": format!("line/{}", line.id),
-        "properties": { "role": "line", "id": line.id, "primary": primary, "side_a": side_a, "side_b": side_b },
+        "properties": { "role": "line", "id": line.id, "primary": primary,
+            "control_area": course.area().is_some(), "side_a": side_a, "side_b": side_b },
         "geometry": { "type": "MultiLineString", "coordinates": parts },
     })
 }

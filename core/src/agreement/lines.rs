@@ -21,11 +21,11 @@ pub(super) fn read(top: &mut Keys<'_>, shapes: &mut Shapes<'_>) -> Vec<Line> {
         if side_a == side_b {
             keys.fault("side_b", format!("'{side_b}' is side A's name too; name the sides apart"));
         }
-        let index = shapes.line(&mut keys);
+        let course = shapes.course(&mut keys);
         if let Some(id) = id {
             versions.push((id.clone(), validity));
-            if let Some(index) = index {
-                lines.push(Line { id, validity, side_names: [side_a, side_b], index });
+            if let Some(course) = course {
+                lines.push(Line { id, validity, side_names: [side_a, side_b], course: course.into() });
             }
         }
         top.absorb(keys.finish());

@@ -20,10 +20,11 @@ pub use compile::{AgreementFault, compile};
 pub use warnings::{AgreementWarning, LONG_ACTIVITY, WIDE_ACTIVITY_M, warnings};
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::geometry::{Area, LineIndex, LonLat, Side};
+use crate::geometry::{Area, Course, Ellipse, LonLat, Side, Spread};
 use crate::id::Id;
 use crate::time::{Span, Time};
 
@@ -96,8 +97,14 @@ pub struct Line {
     pub validity: Validity,
     /// What people call side A and side B.
     pub side_names: [String; 2],
-    /// The line itself.
-    pub index: LineIndex,
+    course: Arc<Course>,
+}
+
+impl Line {
+    /// The line or control area itself, indexed.
+    pub fn course(&self) -> Arc<Course> {
+        Arc::clone(&self.course)
+    }
 }
 
 /// A version of a zone.
@@ -329,16 +336,16 @@ impl Agreement {
     }
 
     fn extent_probability(&self, extent: &Extent, time: Time, position: LonLat, hacc_m: f64) -> Option<f64> {
-        use crate::geometry::{probability_in_area, probability_side_a, probability_within};
         match extent {
-            Extent::Area(area) => Some(probability_in_area(area, position, hacc_m)),
+            Extent::Area(area) => Some(crate::geometry::probability_in_area(area, position, hacc_m)),
             Extent::Buffer { line, distance_m, side } => {
-                let index = &self.line(line, time)?.index;
-                let within = probability_within(index, *distance_m, position, hacc_m);
+                let course = self.line(line, time)?.course();
+                let spread = Spread::Normal(Ellipse::circle(position, hacc_m));
+                let within = course.within(&spread, *distance_m);
                 Some(match side {
                     None | Some(Side::Undetermined) => within,
-                    Some(Side::A) => within.min(probability_side_a(index, position, hacc_m)),
-                    Some(Side::B) => within.min(1.0 - probability_side_a(index, position, hacc_m)),
+                    Some(Side::A) => within.min(course.side_a(&spread)),
+                    Some(Side::B) => within.min(1.0 - course.side_a(&spread)),
                 })
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{AgreementFault, Bundle};
-use crate::geometry::{Area, LineIndex, Shape, ShapeFault, parse_geojson};
+use crate::geometry::{Area, Course, Shape, ShapeFault, parse_geojson};
 use crate::keys::{Keys, shown};
 
 /// Reads shapes on demand and keeps the faults of the files.
@@ -22,22 +22,12 @@ impl<'b> Shapes<'b> {
         self.faults
     }
 
-    /// The line in the file that the key `file` names.
-    pub(super) fn line(&mut self, keys: &mut Keys<'_>) -> Option<LineIndex> {
+    /// The line or control area in the file that the key `file` names.
+    pub(super) fn course(&mut self, keys: &mut Keys<'_>) -> Option<Course> {
         let name = keys.text("file")?;
-        match self.shape(keys, &name)? {
-            Shape::Line(parts) => match LineIndex::new(parts) {
-                Ok(index) => Some(index),
-                Err(fault) => self.add(&name, vec![fault]),
-            },
-            Shape::Area(_) => {
-                let message = format!(
-                    "'{name}' holds polygons; a line needs a LineString or MultiLineString. Draw the boundary as a line, \
-                     with side A to the left of its direction"
-                );
-                keys.fault("file", message);
-                None
-            }
+        match Course::new(self.shape(keys, &name)?) {
+            Ok(course) => Some(course),
+            Err(fault) => self.add(&name, vec![fault]),
         }
     }
 

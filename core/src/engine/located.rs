@@ -11,7 +11,7 @@ use super::rounding;
 use super::terms::Terms;
 use crate::agreement::{Extent, Line, Rule};
 use crate::alert::{Place, PlaceExtent, ZoneProbability};
-use crate::geometry::{Ellipse, LineIndex, Sector, Side, Spread, bearing_deg};
+use crate::geometry::{Ellipse, Sector, Side, Spread, bearing_deg};
 use crate::id::Id;
 use crate::time::Time;
 
@@ -58,7 +58,7 @@ impl<'a> Located<'a> {
 
     /// P(side A of the line); `None` without a line in force.
     pub(super) fn side_a(&self, line: Option<&Id>) -> Option<f64> {
-        let compute = || Some(self.on_side_a(&self.line(line)?.index));
+        let compute = || Some(self.line(line)?.course().side_a(&self.spread));
         let primary = self.terms.agreement.lines.first().map(|line| &line.id);
         if line.is_some() && line != primary {
             return compute();
@@ -73,15 +73,7 @@ impl<'a> Located<'a> {
 
     /// P(within a distance of the line); `None` without a line in force.
     pub(super) fn within(&self, line: Option<&Id>, distance_m: f64) -> Option<f64> {
-        Some(self.near(&self.line(line)?.index, distance_m))
-    }
-
-    fn on_side_a(&self, line: &LineIndex) -> f64 {
-        self.spread.side_a(line)
-    }
-
-    fn near(&self, line: &LineIndex, distance_m: f64) -> f64 {
-        self.spread.within(line, distance_m)
+        Some(self.line(line)?.course().within(&self.spread, distance_m))
     }
 
     /// P(inside a zone); 0 when no version of it is in force.
@@ -100,13 +92,13 @@ impl<'a> Located<'a> {
         match version.map(|zone| &zone.extent) {
             Some(Extent::Area(area)) => self.spread.in_area(area),
             Some(Extent::Buffer { line, distance_m, side }) => {
-                let Some(line) = self.line(Some(line)) else { return 0.0 };
-                let near = self.near(&line.index, *distance_m);
+                let Some(course) = self.line(Some(line)).map(Line::course) else { return 0.0 };
+                let near = course.within(&self.spread, *distance_m);
                 match side {
                     _ if near <= 0.0 => 0.0,
                     None | Some(Side::Undetermined) => near,
-                    Some(Side::A) => near.min(self.on_side_a(&line.index)),
-                    Some(Side::B) => near.min(1.0 - self.on_side_a(&line.index)),
+                    Some(Side::A) => near.min(course.side_a(&self.spread)),
+                    Some(Side::B) => near.min(1.0 - course.side_a(&self.spread)),
                 }
             }
             None => 0.0,
@@ -151,7 +143,7 @@ impl<'a> Located<'a> {
             | PlaceExtent::Disc { position, .. } => Some(position),
             PlaceExtent::Sector { .. } => None,
         };
-        let fix = middle.and_then(|middle| Some((middle, self.line(line)?.index.locate(middle))));
+        let fix = middle.and_then(|middle| Some((middle, self.line(line)?.course().locate(middle))));
         let error_m = fix.map(|(middle, fix)| match (self.extent, self.spread) {
             (PlaceExtent::Point { hacc_m, .. }, _) => hacc_m,
             (PlaceExtent::Disc { radius_m, .. }, _) => radius_m,

@@ -54,7 +54,9 @@ fn print(line: &Line) -> u64 {
         }
     };
     take(line.id.as_str().as_bytes());
-    for part in line.index.parts() {
+    let course = line.course();
+    take(if course.area().is_some() { b"area" } else { b"" });
+    for part in course.boundary().parts() {
         take(b"/");
         for LonLat { lon, lat } in part {
             take(&lon.to_bits().to_le_bytes());

@@ -7,6 +7,7 @@
 mod area;
 mod boundary_integral;
 mod box_tree;
+mod course;
 mod crossing;
 mod ellipse;
 mod geodesy;
@@ -20,6 +21,7 @@ mod sector;
 mod spread;
 
 pub use area::Area;
+pub use course::Course;
 pub use ellipse::Ellipse;
 pub use geodesy::{bearing_deg, destination, distance_m};
 pub use geojson::{Shape, ShapeFault, parse_geojson};

@@ -10,6 +10,7 @@
 
 mod agreement_swap;
 mod book_model;
+mod control_area;
 mod crossing;
 mod crossing_model;
 mod determinism;

@@ -12,7 +12,7 @@ use std::fmt::Write;
 use frame::{Frame, Point};
 use labels::Labels;
 use truceline_core::agreement::{Agreement, Extent, Line, Validity, Zone};
-use truceline_core::geometry::{LonLat, Side};
+use truceline_core::geometry::{Course, LonLat, Side};
 use truceline_core::id::Id;
 use truceline_core::registry::Registry;
 use truceline_core::time::Time;
@@ -152,7 +152,7 @@ fn stations(registry: Option<&Registry>) -> BTreeMap<String, Vec<LonLat>> {
 
 /// All positions to be shown, and the widest strip along a line.
 fn extent(lines: &[&Line], zones: &[&Zone], stations: &BTreeMap<String, Vec<LonLat>>) -> (Vec<LonLat>, f64) {
-    let mut positions: Vec<LonLat> = lines.iter().flat_map(|line| line.index.parts()).flatten().copied().collect();
+    let mut positions: Vec<LonLat> = lines.iter().flat_map(|line| line.course().boundary().parts().concat()).collect();
     let mut margin_m = 0.0_f64;
     for zone in zones {
         match &zone.extent {
@@ -242,15 +242,23 @@ fn draw_zones(
                 let Some(line) = lines.iter().find(|other| other.id == *line) else { continue };
                 // One group, so that parts which overlap do not darken one another.
                 let _ = writeln!(svg, r#"<g fill="{colour}" opacity=".16">"#);
-                for (number, part) in line.index.parts().iter().enumerate() {
+                let course = line.course();
+                for (number, part) in course.boundary().parts().iter().enumerate() {
                     let part = points(frame, part);
                     let strip = strip::path(&part, frame.pixels(*distance_m));
                     let clip = format!("{}-{number}", zone.id);
                     let clipped = match side {
                         Some(side) => {
                             let (left, top, width, height) = frame.area;
-                            let half = strip::half(&part, *side, (left + width / 2.0, top + height / 2.0), 4_000.0);
-                            let _ = writeln!(svg, r#"<clipPath id="{clip}"><path d="{half}"/></clipPath>"#);
+                            let half = if course.area().is_some() {
+                                inside_or_outside(frame, &course, *side)
+                            } else {
+                                strip::half(&part, *side, (left + width / 2.0, top + height / 2.0), 4_000.0)
+                            };
+                            let _ = writeln!(
+                                svg,
+                                r#"<clipPath id="{clip}"><path d="{half}" clip-rule="evenodd"/></clipPath>"#
+                            );
                             format!(r#" clip-path="url(#{clip})""#)
                         }
                         None => String::new(),
@@ -264,9 +272,23 @@ fn draw_zones(
     legend
 }
 
+/// The inside of a control area, or all of the sheet but that, by the even-odd rule.
+fn inside_or_outside(frame: &Frame, course: &Course, side: Side) -> String {
+    let (left, top, width, height) = frame.area;
+    let mut path = String::new();
+    if side == Side::B {
+        let _ = write!(path, "M{left:.1},{top:.1}h{width:.1}v{height:.1}h-{width:.1}Z");
+    }
+    for ring in course.boundary().parts() {
+        path.push_str(&path_of(&points(frame, ring)));
+        path.push('Z');
+    }
+    path
+}
+
 fn draw_line(svg: &mut String, labels: &mut Labels, frame: &Frame, line: &Line, primary: bool) {
     let weight = if primary { 2.2 } else { 1.4 };
-    for part in line.index.parts() {
+    for part in line.course().boundary().parts() {
         let points = points(frame, part);
         labels.keep_clear_of_line(&points);
         let _ = writeln!(svg, r#"<path class="line" d="{}" stroke-width="{weight}"/>"#, path_of(&points));
@@ -278,7 +300,8 @@ fn draw_line(svg: &mut String, labels: &mut Labels, frame: &Frame, line: &Line, 
             );
         }
     }
-    let longest = line.index.parts().iter().max_by_key(|part| part.len());
+    let course = line.course();
+    let longest = course.boundary().parts().iter().max_by_key(|part| part.len());
     if let Some((start, _)) = longest.and_then(|part| along(&points(frame, part), 0.0)) {
         labels.place(start, 6.0, &format!("line {}", line.id), "halo", 11.5);
     }
@@ -286,14 +309,15 @@ fn draw_line(svg: &mut String, labels: &mut Labels, frame: &Frame, line: &Line, 
 
 /// Writes the sides' names where all of the text lies on that side, not far from the line's middle.
 fn name_sides(labels: &mut Labels, frame: &Frame, line: &Line) {
-    let longest = line.index.parts().iter().max_by_key(|part| part.len());
+    let course = line.course();
+    let longest = course.boundary().parts().iter().max_by_key(|part| part.len());
     let Some((middle, _)) = longest.and_then(|part| along(&points(frame, part), 0.45)) else { return };
     let metre = frame.pixels(1.0);
     for (name, letter, sign) in [(&line.side_names[0], 'a', 1.0), (&line.side_names[1], 'b', -1.0)] {
         labels.place_where(&format!("{name} (side {letter})"), "side halo", 15.0, |points| {
             let mut nearest = f64::INFINITY;
             for point in points {
-                let signed = line.index.locate(frame.position(*point)?).signed_m * metre * sign;
+                let signed = course.locate(frame.position(*point)?).signed_m * metre * sign;
                 nearest = nearest.min(signed);
             }
             let far = points.first().map_or(0.0, |point| (point.0 - middle.0).hypot(point.1 - middle.1));
@@ -352,7 +376,12 @@ fn legend(
     for line in lines {
         let symbol = r##"<path d="M0,0H24" stroke="#111" stroke-width="2.2"/><path d="M9,-5L20,0L9,5Z" fill="#111"/>"##;
         let [a, b] = &line.side_names;
-        entry(symbol, &format!("line {}: {a} is to the left of the arrows, {b} to the right", line.id));
+        let text = if line.course().area().is_some() {
+            format!("control area {}: {a} is inside, to the left of the arrows, {b} outside", line.id)
+        } else {
+            format!("line {}: {a} is to the left of the arrows, {b} to the right", line.id)
+        };
+        entry(symbol, &text);
     }
     for (colour, text) in zones.iter().take(MOST_ENTRIES) {
         let symbol =

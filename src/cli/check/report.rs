@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 use truceline_core::agreement::{Agreement, Extent, Status, warnings};
-use truceline_core::geometry::Side;
+use truceline_core::geometry::{Area, Side};
 use truceline_core::registry::{Mobility, Registry};
 use truceline_core::time::Time;
 
@@ -43,6 +43,8 @@ struct LineTerms {
     side_a: String,
     side_b: String,
     length_m: f64,
+    /// Of a control area; the length is then its boundary's.
+    area_m2: Option<f64>,
     parts: usize,
     vertices: usize,
     #[serde(skip)]
@@ -126,15 +128,16 @@ impl Report {
 }
 
 fn terms(agreement: &Agreement) -> Terms {
-    let lines = agreement.lines.iter().map(|line| LineTerms {
+    let lines = agreement.lines.iter().map(|line| (line, line.course())).map(|(line, course)| LineTerms {
         id: line.id.to_string(),
         valid_from: line.validity.from,
         valid_to: line.validity.to,
         side_a: line.side_names[0].clone(),
         side_b: line.side_names[1].clone(),
-        length_m: line.index.length_m(),
-        parts: line.index.parts().len(),
-        vertices: line.index.parts().iter().map(Vec::len).sum(),
+        length_m: course.boundary().length_m(),
+        area_m2: course.area().map(Area::square_m),
+        parts: course.boundary().parts().len(),
+        vertices: course.boundary().parts().iter().map(Vec::len).sum(),
         validity: words::validity(line.validity),
     });
     let zones = agreement.zones.iter().map(|zone| ZoneTerms {
@@ -242,11 +245,17 @@ impl fmt::Display for Terms {
         for line in &self.lines {
             writeln!(
                 f,
-                "  {:width$}  {:.1} km, {} vertices{}; side a (left) is '{}', side b is '{}'{}",
+                "  {:width$}  {}{:.1} km, {} vertices{}; side a ({}) is '{}', side b is '{}'{}",
                 line.id,
+                line.area_m2.map_or(String::new(), |area_m2| format!("{} of control, boundary ", square_km(area_m2))),
                 line.length_m / 1_000.0,
                 line.vertices,
-                if line.parts == 1 { String::new() } else { format!(" in {} parts", line.parts) },
+                match (line.parts, line.area_m2) {
+                    (1, _) => String::new(),
+                    (parts, None) => format!(" in {parts} parts"),
+                    (parts, Some(_)) => format!(" in {parts} rings"),
+                },
+                if line.area_m2.is_some() { "inside" } else { "left" },
                 line.side_a,
                 line.side_b,
                 in_force(line.validity.as_ref()),

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use truceline_core::agreement::{Agreement, Validity};
-use truceline_core::geometry::{Area, LineIndex, Shape, ShapeFault, parse_geojson};
+use truceline_core::agreement::{Agreement, Line, Validity};
+use truceline_core::geometry::{Course, ShapeFault, parse_geojson};
 use truceline_core::time::{Span, Time};
 
 use super::answer::Answer;
@@ -26,8 +26,7 @@ pub(super) struct Against {
 enum Terms {
     /// With the time of points that have none.
     Agreement(Box<Agreement>, Time),
-    Line(LineIndex),
-    Area(Area),
+    Course(Course),
 }
 
 impl Against {
@@ -74,24 +73,19 @@ impl Against {
     }
 
     fn shape(text: &str) -> Result<Terms, Vec<ShapeFault>> {
-        match parse_geojson(text)? {
-            Shape::Line(parts) => LineIndex::new(parts).map(Terms::Line),
-            Shape::Area(polygons) => Area::new(polygons).map(Terms::Area),
-        }
-        .map_err(|fault| vec![fault])
+        Course::new(parse_geojson(text)?).map(Terms::Course).map_err(|fault| vec![fault])
     }
 
     /// Where the point is.
     pub(super) fn locate(&self, point: &Point) -> Answer {
         let hacc_m = point.hacc_m.filter(|hacc_m| *hacc_m > 0.0).unwrap_or(self.hacc_m);
         match &self.terms {
-            Terms::Line(line) => Answer::against_line(point.position, hacc_m, Some(line), Vec::new()),
-            Terms::Area(area) => Answer::against_area(point.position, hacc_m, area),
+            Terms::Course(course) => Answer::against(point.position, hacc_m, Some(course), Vec::new()),
             Terms::Agreement(agreement, without_time) => {
                 let time = point.time.unwrap_or(*without_time);
                 let zones = agreement.zones_at(time, point.position, hacc_m);
-                let line = agreement.primary_line(time).map(|line| &line.index);
-                Answer::against_line(point.position, hacc_m, line, zones)
+                let course = agreement.primary_line(time).map(Line::course);
+                Answer::against(point.position, hacc_m, course.as_deref(), zones)
             }
         }
     }

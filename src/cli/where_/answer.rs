@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use truceline_core::geometry::{Area, LineFix, LineIndex, LonLat, Side, probability_in_area, probability_side_a};
+use truceline_core::geometry::{Course, Ellipse, LineFix, LonLat, Side, Spread};
 use truceline_core::id::Id;
 
 use super::Format;
@@ -38,16 +38,10 @@ struct Inside {
 
 impl Answer {
     /// `hacc_m` is the 95 % radius; 0: the position is exact.
-    pub(super) fn against_line(position: LonLat, hacc_m: f64, line: Option<&LineIndex>, zones: Vec<(Id, f64)>) -> Self {
-        let located = line.map(|line| (line.locate(position), probability_side_a(line, position, hacc_m)));
+    pub(super) fn against(position: LonLat, hacc_m: f64, course: Option<&Course>, zones: Vec<(Id, f64)>) -> Self {
+        let spread = Spread::Normal(Ellipse::circle(position, hacc_m));
+        let located = course.map(|course| (course.locate(position), course.side_a(&spread)));
         Self::new(position, located, zones)
-    }
-
-    pub(super) fn against_area(position: LonLat, hacc_m: f64, area: &Area) -> Self {
-        let fix = area.locate(position);
-        let p_side_a =
-            if hacc_m == 0.0 && fix.signed_m == 0.0 { 0.5 } else { probability_in_area(area, position, hacc_m) };
-        Self::new(position, Some((fix, p_side_a)), Vec::new())
     }
 
     fn new(position: LonLat, located: Option<(LineFix, f64)>, zones: Vec<(Id, f64)>) -> Self {

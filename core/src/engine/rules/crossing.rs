@@ -44,7 +44,7 @@ pub(super) fn judge(sighting: &Sighting<'_>, object: &Object, track: &mut Track,
         if probability < sure_from(rule) {
             continue;
         }
-        let distance_m = line.index.locate(stand.position).distance_m;
+        let distance_m = line.course().locate(stand.position).distance_m;
         let evidence = sighting.evidence();
         let here = Sure { side, probability, time, stand, distance_m, line: print, evidence };
         let Some(before) = track.sure.insert(rule.id.clone(), here.clone()) else { continue };
