@@ -52,7 +52,7 @@ impl Course {
         match (self, spread) {
             (Self::Line(line), _) => spread.side_a(line),
             (Self::Area(area), Spread::Normal(Ellipse { middle, semi_major_m, .. }))
-                if !(*semi_major_m > 0.0) && area.locate(*middle).signed_m == 0.0 =>
+                if !semi_major_m.is_normal() && area.locate(*middle).signed_m == 0.0 =>
             {
                 0.5
             }
