@@ -566,6 +566,89 @@ fn what_may_not_be_meant_is_warned_of() {
 }
 
 #[test]
+fn rules_whose_zones_overlap_and_terms_that_never_meet_are_warned_of() {
+    let second = |lines: &str| format!("[[rule]]\nid = \"q\"\n{lines}");
+    let late = "valid_from = 2024-01-01T00:00:00Z\n";
+    let zone = "[[zone]]\nid = \"old\"\nfile = \"square.geojson\"\nvalid_to = 2020-01-01T00:00:00Z\n\
+                [[zone]]\nid = \"left\"\nbuffer_of = \"main\"\ndistance_m = 900\nside = \"a\"\n";
+    let fire = |lines: &str| format!("kind = \"no_fire\"\n{lines}");
+    let cases = [
+        (
+            rule(&fire("areas = [\"strip\"]\n")) + &second(&fire("areas = [\"square\"]\n")),
+            "rule 'q': its zone 'square' and zone 'strip' of rule 'r', which has its kind, sides and classes at the same \
+             time, overlap: each incident in both raises two alerts",
+        ),
+        (
+            rule(&fire(&format!("areas = [\"old\"]\n{late}"))) + zone,
+            "rule 'r': zone 'old' is never in force while it is: it raises nothing",
+        ),
+        (
+            rule(&fire(&format!("areas = [\"old\", \"strip\"]\n{late}"))) + zone,
+            "rule 'r': zone 'old' is never in force while it is: it does not hold there",
+        ),
+        (
+            rule(&fire("areas = [\"left\"]\nsides = [\"b\"]\n")) + zone,
+            "rule 'r': its areas lie on the other side of the line than its sides: it raises nothing",
+        ),
+        (
+            rule(&fire("hours = [\"22:00-06:00\"]\npermitted = [{ hours = [\"06:00-18:00\"] }]\n")),
+            "rule 'r': permitted number 1 never applies: the rule does not hold in its hours",
+        ),
+        (
+            rule(&fire("classes = [\"gunfire\"]\npermitted = [{ classes = [\"launch\"] }]\n")),
+            "rule 'r': permitted number 1 never applies: the rule counts none of its classes",
+        ),
+        (
+            rule(&fire(&format!("{late}permitted = [{{ areas = [\"old\"] }}]\n"))) + zone,
+            "rule 'r': permitted number 1 never applies: none of its areas is in force in its time",
+        ),
+    ];
+    for (more, wanted) in cases {
+        assert_eq!(warned(&more), [wanted], "{more}");
+    }
+    let apart = [
+        rule(&fire("hours = [\"22:00-06:00\"]\n")) + &second(&fire("hours = [\"06:00-22:00\"]\n")),
+        rule(&fire("valid_to = 2024-01-01T00:00:00Z\n")) + &second(&fire(late)),
+        rule(&fire("sides = [\"a\"]\n")) + &second(&fire("sides = [\"b\"]\n")),
+        rule(&fire("areas = [\"left\"]\n"))
+            + &second(&fire("areas = [\"right\"]\n"))
+            + zone
+            + "[[zone]]\nid = \"right\"\nbuffer_of = \"main\"\ndistance_m = 900\nside = \"b\"\n",
+    ];
+    for more in apart {
+        assert_eq!(warned(&more), Vec::<String>::new(), "{more}");
+    }
+}
+
+#[test]
+fn devices_far_away_and_devices_with_an_assumed_range_are_warned_of() {
+    let device = |id: &str, position: &str, range: &str| {
+        format!(
+            "[[device]]\nid = \"{id}\"\nstation = \"s\"\nposition = {position}\nkinds = [\"acoustic_detection\"]\n{range}"
+        )
+    };
+    let near = "{ lat = 48.1, lon = 37.1 }";
+    let registry = [
+        device("a", near, "range_m = { explosion = 8000 }\n"),
+        device("b", near, ""),
+        device("c", "{ lat = 37.1, lon = 48.1 }", "range_m = { explosion = 8000 }\n"),
+    ];
+    let registry = parse_registry(&registry.concat()).unwrap();
+    let told = |more: &str| -> Vec<String> {
+        warnings(&compiled(more), Some(&registry)).iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(
+        told(&rule("kind = \"no_fire\"\nareas = [\"strip\"]\n")),
+        [
+            "rule 'r': it asks where fire was, and device 'b' has no range_m for explosion, gunfire, launch: a range is \
+             assumed, which alerts say; register what the sensor can hear",
+            "the registry: device 'c' has a position more than 500 km from line 'main'; are lat and lon swapped?",
+        ]
+    );
+    assert_eq!(told(&rule("kind = \"no_fire\"\n")).len(), 1, "without areas and sides the range matters less");
+}
+
+#[test]
 fn versions_that_follow_one_another_without_a_gap_are_not_warned_of() {
     let versions = "[[zone]]\nid = \"v\"\nfile = \"square.geojson\"\nvalid_from = 2020-01-01T00:00:00Z\n\
                     [[zone]]\nid = \"v\"\nfile = \"square.geojson\"\nvalid_to = 2020-01-01T00:00:00Z\n";

@@ -8,6 +8,7 @@ mod bundle;
 mod compile;
 mod kinds;
 mod lines;
+mod meeting;
 mod permitted;
 mod rules;
 mod shapes;

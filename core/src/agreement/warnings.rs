@@ -1,15 +1,20 @@
 //! What is no fault of an agreement and yet may not be meant.
 
+use super::meeting::{both, hours_meet, never_permits, never_with};
 use super::versions::{Seam, seams};
-use super::{Agreement, Extent, Rule, RuleKind};
+use super::{Agreement, Extent, Line, Rule, RuleKind};
 use crate::geometry::{Area, LonLat};
-use crate::registry::Registry;
+use crate::id::Id;
+use crate::registry::{Device, Registry};
 use crate::time::Span;
 
 /// An activity over a wider zone than this, in metres, is warned of.
 pub const WIDE_ACTIVITY_M: f64 = 20_000.0;
 /// An activity longer than this is warned of.
 pub const LONG_ACTIVITY: Span = Span::from_secs(7 * 86_400);
+
+/// A device that stands farther from the primary line, in metres, is warned of.
+pub const FAR_DEVICE_M: f64 = 500_000.0;
 
 /// Something that may not be meant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,15 +55,30 @@ pub fn warnings(agreement: &Agreement, registry: Option<&Registry>) -> Vec<Agree
                 format!("distances number {hidden} is never used: number {by} before it fits the same weapons"),
             );
         }
-        if let Some(other) = agreement.rules.iter().take(number).find(|other| overlap(rule, other)) {
-            warn(
-                place,
-                format!(
+        for never in never_with(agreement, rule) {
+            warn(place.clone(), never);
+        }
+        for (number, permission) in rule.permitted.iter().enumerate() {
+            if let Some(why) = never_permits(agreement, rule, permission) {
+                warn(place.clone(), format!("permitted number {} never applies: {why}", number + 1));
+            }
+        }
+        let twice =
+            agreement.rules.iter().take(number).find_map(|other| Some((other, overlap(agreement, rule, other)?)));
+        if let Some((other, where_)) = twice {
+            let message = match where_ {
+                Shared::All => format!(
                     "it has the kind, areas, sides and classes of rule '{}' at the same time: each incident raises two \
                      alerts",
                     other.id
                 ),
-            );
+                Shared::Places(own, its) => format!(
+                    "its zone '{own}' and zone '{its}' of rule '{}', which has its kind, sides and classes at the same \
+                     time, overlap: each incident in both raises two alerts",
+                    other.id
+                ),
+            };
+            warn(place, message);
         }
     }
     activity_warnings(agreement, &mut warn);
@@ -71,6 +91,9 @@ pub fn warnings(agreement: &Agreement, registry: Option<&Registry>) -> Vec<Agree
 fn registry_warnings(agreement: &Agreement, registry: &Registry, warn: &mut impl FnMut(String, String)) {
     for rule in &agreement.rules {
         let place = format!("rule '{}'", rule.id);
+        if let Some(message) = assumed_ranges(rule, registry) {
+            warn(place.clone(), message);
+        }
         for device in rule.permitted.iter().flat_map(|permission| &permission.devices) {
             if !registry.devices.contains_key(device) {
                 warn(place.clone(), format!("it permits device '{device}', which the registry does not have"));
@@ -92,6 +115,56 @@ fn registry_warnings(agreement: &Agreement, registry: &Registry, warn: &mut impl
         };
         warn(place, format!("no device of the registry has {without}"));
     }
+    if let Some(message) = far_devices(agreement, registry) {
+        warn("the registry".to_owned(), message);
+    }
+}
+
+/// Devices whose range for what the rule counts is assumed, where the rule asks for places.
+fn assumed_ranges(rule: &Rule, registry: &Registry) -> Option<String> {
+    if !matches!(rule.kind, RuleKind::NoFire) || (rule.areas.is_empty() && rule.sides.is_empty()) {
+        return None;
+    }
+    let hears =
+        |device: &Device| ["acoustic_detection", "seismic_detection"].iter().any(|kind| device.kinds.contains(*kind));
+    let knows = |device: &Device| rule.classes.iter().any(|class| device.range_m.contains_key(class));
+    let devices: Vec<&Id> =
+        registry.devices.iter().filter(|(_, device)| hears(device) && !knows(device)).map(|(id, _)| id).collect();
+    (!devices.is_empty()).then(|| {
+        format!(
+            "it asks where fire was, and {} no range_m for {}: a range is assumed, which alerts say; register what the \
+             sensor can hear",
+            have(&devices),
+            rule.classes.iter().cloned().collect::<Vec<_>>().join(", ")
+        )
+    })
+}
+
+/// Devices that stand far from every version of the primary line.
+fn far_devices(agreement: &Agreement, registry: &Registry) -> Option<String> {
+    let primary = &agreement.lines.first()?.id;
+    let versions: Vec<&Line> = agreement.lines.iter().filter(|line| line.id == *primary).collect();
+    let is_far = |position: LonLat| versions.iter().all(|line| line.index.locate(position).distance_m > FAR_DEVICE_M);
+    let devices: Vec<&Id> =
+        registry.devices.iter().filter(|(_, device)| device.position.is_some_and(is_far)).map(|(id, _)| id).collect();
+    (!devices.is_empty()).then(|| {
+        format!(
+            "{} a position more than {:.0} km from line '{primary}'; are lat and lon swapped?",
+            have(&devices),
+            FAR_DEVICE_M / 1_000.0
+        )
+    })
+}
+
+/// `device 'a' has`, or `7 devices ('a', 'b', 'c' and others) have`.
+fn have(devices: &[&Id]) -> String {
+    const NAMED: usize = 3;
+    if let [one] = devices {
+        return format!("device '{one}' has");
+    }
+    let named: Vec<String> = devices.iter().take(NAMED).map(|id| format!("'{id}'")).collect();
+    let others = if devices.len() > NAMED { " and others" } else { "" };
+    format!("{} devices ({}{others}) have", devices.len(), named.join(", "))
 }
 
 fn sends(registry: &Registry, kinds: &[&str]) -> bool {
@@ -120,19 +193,29 @@ fn hidden_distances(rule: &Rule) -> Vec<(usize, usize)> {
     hidden
 }
 
-fn overlap(a: &Rule, b: &Rule) -> bool {
-    let in_time = |from: Option<_>, to: Option<_>| match (from, to) {
-        (Some(from), Some(to)) => from < to,
-        _ => true,
-    };
-    a.kind.as_str() == b.kind.as_str()
-        && in_time(a.validity.from, b.validity.to)
-        && in_time(b.validity.from, a.validity.to)
+/// What two rules have in common that makes two alerts of one incident.
+enum Shared<'r> {
+    /// An area that both name, or everywhere.
+    All,
+    /// Two zones that overlap.
+    Places(&'r Id, &'r Id),
+}
+
+fn overlap<'r>(agreement: &Agreement, a: &'r Rule, b: &'r Rule) -> Option<Shared<'r>> {
+    let when = both(a.validity, b.validity)?;
+    let same = a.kind.as_str() == b.kind.as_str()
         && a.line == b.line
         && (a.sides.is_empty() || b.sides.is_empty() || a.sides.iter().any(|side| b.sides.contains(side)))
-        && (a.areas.is_empty() || b.areas.is_empty() || a.areas.iter().any(|area| b.areas.contains(area)))
         && (a.classes.is_empty() || b.classes.is_empty() || !a.classes.is_disjoint(&b.classes))
-        && (a.hours.is_empty() || b.hours.is_empty() || a.hours == b.hours)
+        && hours_meet(&a.hours, &b.hours);
+    if !same {
+        return None;
+    }
+    if a.areas.is_empty() || b.areas.is_empty() {
+        return Some(Shared::All);
+    }
+    let (own, its) = agreement.common_zones(&a.areas, &b.areas, when)?;
+    Some(if own == its { Shared::All } else { Shared::Places(own, its) })
 }
 
 fn activity_warnings(agreement: &Agreement, warn: &mut impl FnMut(String, String)) {

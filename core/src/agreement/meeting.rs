@@ -1,0 +1,176 @@
+//! Whether terms ever meet: in time, at an hour of the day, at a place.
+
+use super::{Agreement, Extent, Hours, Permission, Rule, Validity};
+use crate::geometry::{LonLat, Side};
+use crate::id::Id;
+
+/// Vertices of a zone, and middles between them, that are tried in another one.
+const MOST_TRIED: usize = 400;
+
+/// When both are in force.
+pub(super) fn both(a: Validity, b: Validity) -> Option<Validity> {
+    let from = a.from.max(b.from);
+    let to = match (a.to, b.to) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    };
+    match (from, to) {
+        (Some(from), Some(to)) if from >= to => None,
+        _ => Some(Validity { from, to }),
+    }
+}
+
+/// Whether some time of day is in both; no hours are all hours.
+pub(super) fn hours_meet(a: &[Hours], b: &[Hours]) -> bool {
+    let spans = |hours: &[Hours]| -> Vec<(u32, u32)> {
+        let halves = |hours: &Hours| match hours.from_s < hours.to_s {
+            true => vec![(hours.from_s, hours.to_s)],
+            false => vec![(hours.from_s, 86_400), (0, hours.to_s)],
+        };
+        hours.iter().flat_map(halves).collect()
+    };
+    a.is_empty()
+        || b.is_empty()
+        || spans(a).iter().any(|(from, to)| spans(b).iter().any(|(start, end)| from < end && start < to))
+}
+
+impl Agreement {
+    /// Whether a version of line `id` is in force at some time of `within`.
+    pub(super) fn has_line(&self, id: &Id, within: Validity) -> bool {
+        self.lines.iter().any(|line| line.id == *id && both(line.validity, within).is_some())
+    }
+
+    /// Whether a version of zone `id`, and the line that it goes along, are in force at some time of `within`.
+    pub(super) fn has_zone(&self, id: &Id, within: Validity) -> bool {
+        self.zones.iter().filter(|zone| zone.id == *id).any(|zone| {
+            let Some(within) = both(zone.validity, within) else { return false };
+            match &zone.extent {
+                Extent::Area(_) => true,
+                Extent::Buffer { line, .. } => self.has_line(line, within),
+            }
+        })
+    }
+
+    /// The first zones of the two that have a place in common at some time of `within`, as far as their vertices tell;
+    /// the same one twice where both name it.
+    pub(super) fn common_zones<'z>(&self, a: &'z [Id], b: &'z [Id], within: Validity) -> Option<(&'z Id, &'z Id)> {
+        let named = a.iter().find_map(|zone| Some((zone, b.iter().find(|other| *other == zone)?)));
+        named.or_else(|| {
+            let pairs = a.iter().flat_map(|one| b.iter().map(move |other| (one, other)));
+            pairs.into_iter().find(|(one, other)| self.zones_meet(one, other, within))
+        })
+    }
+
+    fn zones_meet(&self, a: &Id, b: &Id, within: Validity) -> bool {
+        let versions = |id: &Id| self.zones.iter().filter(|zone| zone.id == *id).collect::<Vec<_>>();
+        for one in versions(a) {
+            for other in versions(b) {
+                let when = both(one.validity, other.validity).and_then(|when| both(when, within));
+                let Some(when) = when else { continue };
+                // Any time of it: of lines that move in between, one version is tried.
+                let at = when.from.or(when.to.map(|to| to - crate::time::Span::from_nanos(1))).unwrap_or_default();
+                let meet = match (&one.extent, &other.extent) {
+                    (Extent::Buffer { line, side, .. }, Extent::Buffer { line: same, side: other_side, .. })
+                        if line == same =>
+                    {
+                        !matches!((side, other_side), (Some(a), Some(b)) if a != b)
+                    }
+                    (one, other) => {
+                        let within = |id: &Id, places: Vec<LonLat>| {
+                            places
+                                .into_iter()
+                                .any(|place| self.zone_probability(id, at, place, 0.0).is_some_and(|p| p > 0.9))
+                        };
+                        within(b, places(one)) || within(a, places(other))
+                    }
+                };
+                if meet {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+}
+
+/// Places of an area's boundary; of a strip none: the other zone's are tried in it.
+fn places(extent: &Extent) -> Vec<LonLat> {
+    let Extent::Area(area) = extent else { return Vec::new() };
+    let mut places = Vec::new();
+    for ring in area.polygons().iter().flatten() {
+        for pair in ring.windows(2) {
+            let [from, to] = pair else { continue };
+            let step = (to.lon - from.lon + 540.0).rem_euclid(360.0) - 180.0;
+            places.push(*from);
+            let lon = (from.lon + step / 2.0 + 540.0).rem_euclid(360.0) - 180.0;
+            places.extend(LonLat::new(lon, f64::midpoint(from.lat, to.lat)));
+        }
+    }
+    let every = places.len().div_ceil(MOST_TRIED).max(1);
+    places.into_iter().step_by(every).collect()
+}
+
+/// Why a rule raises nothing, or less than it says: what it names is never in force with it.
+pub(super) fn never_with(agreement: &Agreement, rule: &Rule) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Some(line) = rule.line.as_ref().filter(|line| !agreement.has_line(line, rule.validity)) {
+        found.push(format!("no version of line '{line}' is in force while it is: it raises nothing"));
+        return found;
+    }
+    let (some, none): (Vec<&Id>, Vec<&Id>) =
+        rule.areas.iter().partition(|area| agreement.has_zone(area, rule.validity));
+    for area in &none {
+        let follows = if some.is_empty() { "it raises nothing" } else { "it does not hold there" };
+        found.push(format!("zone '{area}' is never in force while it is: {follows}"));
+    }
+    let on_other_side = |area: &&Id| {
+        agreement.zones.iter().filter(|zone| zone.id == **area).all(|zone| match &zone.extent {
+            Extent::Buffer { line, side: Some(side), .. } => {
+                Some(line) == rule.line.as_ref() && !rule.sides.contains(side) && *side != Side::Undetermined
+            }
+            _ => false,
+        })
+    };
+    if none.is_empty() && !rule.areas.is_empty() && !rule.sides.is_empty() && some.iter().all(on_other_side) {
+        found.push("its areas lie on the other side of the line than its sides: it raises nothing".to_owned());
+    }
+    found
+}
+
+/// Why a permission of a rule never applies.
+pub(super) fn never_permits(agreement: &Agreement, rule: &Rule, permission: &Permission) -> Option<String> {
+    let Some(when) = both(rule.validity, permission.validity) else {
+        return Some("the rule is not in force in its time".to_owned());
+    };
+    if !permission.areas.is_empty() && !permission.areas.iter().any(|area| agreement.has_zone(area, when)) {
+        return Some("none of its areas is in force in its time".to_owned());
+    }
+    if !hours_meet(&rule.hours, &permission.hours) {
+        return Some("the rule does not hold in its hours".to_owned());
+    }
+    let counts = |class: &String| rule.classes.is_empty() || rule.classes.contains(class);
+    if !permission.classes.is_empty() && !permission.classes.iter().any(counts) {
+        return Some("the rule counts none of its classes".to_owned());
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_meet_where_some_time_of_day_is_in_both() {
+        let hours = |from: u32, to: u32| vec![Hours { from_s: from * 3_600, to_s: to * 3_600 }];
+        for (a, b, meet) in [
+            (hours(6, 18), hours(17, 19), true),
+            (hours(6, 18), hours(18, 6), false),
+            (hours(22, 6), hours(5, 7), true),
+            (hours(22, 6), hours(23, 24), true),
+            (Vec::new(), hours(1, 2), true),
+        ] {
+            assert_eq!(hours_meet(&a, &b), meet, "{a:?} {b:?}");
+            assert_eq!(hours_meet(&b, &a), meet, "{a:?} {b:?}");
+        }
+    }
+}
