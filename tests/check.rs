@@ -49,7 +49,8 @@ fn the_examples_are_understood_and_said_in_words() {
         "not authoritative",
         "side a (left) is 'west'",
         "within 15 km of line contact, on both sides",
-        "4.00 km²",
+        "about 10000 km²",
+        "4.00 km², 4 vertices",
         "explosion, gunfire or launch in security-zone",
         "mlrs: 35 km, artillery from 100 mm: 25 km",
         "Devices: 17 at 4 stations",
@@ -152,6 +153,9 @@ fn a_map_is_drawn_with_odd_names_escaped() {
         let map = fs::read_to_string(&path).unwrap();
         assert_eq!(map.starts_with("<!doctype html>"), name == "map.html");
         assert!(map.contains("&lt;Small&gt; &amp; 'odd'") && !map.contains("<Small>"), "{name}");
+        assert!(map.contains("The newest version of each line and zone") && map.contains(">N</text>"), "{name}");
+        assert!(!map.contains("http:") || map.matches("http:").count() == 1, "the namespace is no resource: {name}");
+        assert_eq!(map.contains("prefers-color-scheme"), name == "map.html");
         assert!(map.contains("side A (side a)") && !map.contains("NaN") && !map.contains("inf"), "{name}");
     }
 }
@@ -161,4 +165,50 @@ fn a_map_without_an_agreement_is_wrong_use() {
     let output = check(&["--devices", "config/devices/example.toml", "--map", "never.svg"]);
     assert_eq!(output.status.code(), Some(64));
     assert!(!Path::new(env!("CARGO_MANIFEST_DIR")).join("never.svg").exists());
+}
+
+#[test]
+fn a_map_of_another_ending_is_wrong_use_before_any_work() {
+    for name in ["map.png", "map", "map.htm", "config"] {
+        let output = check(&["--agreement", "gone", "--map", name]);
+        assert_eq!(output.status.code(), Some(64), "{name}: {}", stderr(&output));
+        assert!(stderr(&output).contains("let the name end in .svg or .html"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_map_shows_the_version_in_force_at_a_time_and_says_which() {
+    let version = |file: &str, validity: &str| format!("[[line]]\nid = \"l\"\nfile = \"{file}\"\n{validity}\n");
+    let change = "2020-01-01T00:00:00Z";
+    let terms = format!(
+        "id = \"x\"\n{}side_a = \"early\"\n{}side_a = \"late\"\n",
+        version("line.geojson", &format!("valid_to = {change}\nvalid_from = 2010-01-01T00:00:00Z")),
+        version("line.geojson", &format!("valid_from = {change}"))
+    );
+    let dir = folder(&terms);
+    let map = dir.path().join("map.svg");
+    for (at, shown, hidden) in [("2015-01-01T00:00:00Z", "early", "late"), (change, "late", "early")] {
+        let output = check(&["--agreement", text(dir.path()), "--map", text(&map), "--at", at]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let drawn = fs::read_to_string(&map).unwrap();
+        assert!(drawn.contains(&format!("As in force at {at}")), "{at}");
+        assert!(drawn.contains(&format!("{shown} (side a)")) && !drawn.contains(&format!("{hidden} (side a)")), "{at}");
+    }
+    let output = check(&["--agreement", text(dir.path()), "--map", text(&map), "--at", "2001-01-01T00:00:00Z"]);
+    assert_eq!(output.status.code(), Some(64), "{}", stderr(&output));
+    assert!(stderr(&output).contains("no version of the primary line is in force then"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_configuration_without_terms_is_told_with_what_follows() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("truceline.toml");
+    fs::write(&config, "").unwrap();
+    let output = check(&["--config", text(&config)]);
+    let said = stdout(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    for wanted in
+        ["agreement.dir names none", "nothing is judged", "devices.file names none", "every device is accepted"]
+    {
+        assert!(said.contains(wanted), "lacks '{wanted}':\n{said}");
+    }
 }

@@ -2,6 +2,7 @@
 
 mod map;
 mod report;
+mod strip;
 mod words;
 
 use std::fmt;
@@ -30,8 +31,8 @@ pub struct CheckArgs {
     /// Device registry (TOML)
     #[arg(long, value_name = "FILE")]
     devices: Option<PathBuf>,
-    /// Draw what was understood: an SVG, or a page if the name ends in .html
-    #[arg(long, value_name = "FILE")]
+    /// Draw what was understood: an SVG or a page, as the name ends in .svg or .html
+    #[arg(long, value_name = "FILE", value_parser = map_file)]
     map: Option<PathBuf>,
     /// Draw the versions in force at this time, such as 2026-11-24T03:00:00Z; without it the newest of each
     #[arg(long, value_name = "TIME", requires = "map")]
@@ -56,6 +57,34 @@ enum Format {
     Table,
     /// One JSON object
     Json,
+}
+
+/// What a map is written as.
+#[derive(Clone, Copy, PartialEq)]
+enum Sheet {
+    Svg,
+    Page,
+}
+
+/// By the ending of its name.
+fn sheet(path: &Path) -> Option<Sheet> {
+    let ending = path.extension()?.to_str()?.to_ascii_lowercase();
+    match ending.as_str() {
+        "svg" => Some(Sheet::Svg),
+        "html" => Some(Sheet::Page),
+        _ => None,
+    }
+}
+
+fn map_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if sheet(&path).is_none() {
+        return Err("a map is an SVG or a page; let the name end in .svg or .html".to_owned());
+    }
+    if path.is_dir() {
+        return Err("is a folder; name a file in it".to_owned());
+    }
+    Ok(path)
 }
 
 /// One fault of any of the files.
@@ -95,6 +124,12 @@ pub fn run(arguments: &CheckArgs) -> Result<(), Failure> {
         }
         return Err(Failure::config(faults));
     }
+    if let (Some(at), Some(agreement)) = (arguments.at, &agreement)
+        && !agreement.lines.is_empty()
+        && agreement.primary_line(at).is_none()
+    {
+        return Err(Failure::usage(format!("--at {at}: no version of the primary line is in force then")));
+    }
     let report = report::Report::new(config.is_some(), agreement.as_ref(), registry.as_ref());
     print(&match arguments.format {
         Format::Table => report.to_string(),
@@ -102,8 +137,7 @@ pub fn run(arguments: &CheckArgs) -> Result<(), Failure> {
     })?;
     let (Some(path), Some(agreement)) = (&arguments.map, &agreement) else { return Ok(()) };
     let svg = map::draw(agreement, registry.as_ref(), arguments.at);
-    let is_page = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("html"));
-    let text = if is_page { map::page(&agreement.name, &svg) } else { svg };
+    let text = if sheet(path) == Some(Sheet::Page) { map::page(&agreement.name, &svg) } else { svg };
     std::fs::write(path, text)
         .map_err(|error| anyhow::anyhow!("the map cannot be written to {}: {error}", path.display()))?;
     eprintln!("truceline: the map is in {}", path.display());

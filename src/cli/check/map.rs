@@ -30,7 +30,14 @@ const STYLE: &str = "text{font-family:'DejaVu Sans','Segoe UI',Helvetica,Arial,s
  .halo{paint-order:stroke;stroke:#fff;stroke-width:3px;stroke-linejoin:round}\
  .side{fill:#555;font-style:italic}.small{fill:#555}.grid{stroke:#d8dde0;stroke-width:1}\
  .leader{stroke:#777;stroke-width:.7}.line{fill:none;stroke:#111;stroke-linejoin:round;stroke-linecap:round}\
- .device{fill:#fff;stroke:#111;stroke-width:1.2}";
+ .device{fill:#fff;stroke:#111;stroke-width:1.2}.sheet{fill:#fff}.box{fill:#f7f8f8;stroke:#99a}\
+ .arrow{fill:#111}.mark{fill:none;stroke:#222;stroke-width:1.4}";
+
+/// What a page changes where its reader prefers dark ones.
+const DARK: &str = "@media(prefers-color-scheme:dark){body{background:#14181a}svg text{fill:#e4e7e8}\
+ svg .halo{stroke:#14181a}svg .side,svg .small{fill:#a9b2b6}svg .grid{stroke:#30383c}svg .leader{stroke:#8a9498}\
+ svg .line{stroke:#f2f4f4}svg .arrow{fill:#f2f4f4}svg .mark{stroke:#e4e7e8}svg .sheet{fill:#14181a}\
+ svg .box{fill:#1c2225;stroke:#566}svg .device{fill:#14181a;stroke:#f2f4f4}}";
 
 /// Draws the versions in force at `at`, or the newest of each.
 pub(super) fn draw(agreement: &Agreement, registry: Option<&Registry>, at: Option<Time>) -> String {
@@ -40,12 +47,14 @@ pub(super) fn draw(agreement: &Agreement, registry: Option<&Registry>, at: Optio
     let note = wrap(agreement.note.trim(), 120);
     let (positions, margin_m) = extent(&lines, &zones, &stations);
     let title = wrap(&agreement.name, 100);
-    let frame = Frame::new(&positions, margin_m, (16.0, 30.0 + 22.0 * title.len() as f64), (840.0, 760.0));
+    let frame = Frame::new(&positions, margin_m, (16.0, 50.0 + 22.0 * title.len() as f64), (840.0, 760.0));
     let (left, top, width, height) = frame.area;
     let panel = left + width + 20.0;
     let mut body = String::new();
     graticule(&mut body, &frame);
     let mut labels = Labels::new(frame.area);
+    north_arrow(&mut body, &mut labels, &frame);
+    scale_bar(&mut body, &mut labels, &frame);
     body.push_str("<g clip-path=\"url(#box)\">\n");
     let colours = draw_zones(&mut body, &mut labels, &frame, &zones, &lines);
     for (number, line) in lines.iter().enumerate() {
@@ -62,7 +71,6 @@ pub(super) fn draw(agreement: &Agreement, registry: Option<&Registry>, at: Optio
     }
     body.push_str("</g>\n");
     body.push_str(&labels.into_svg());
-    scale_bar(&mut body, &frame);
     let listed = legend(&mut body, (panel, top), &lines, &colours, &stations);
     let below = top + height + 34.0 + 15.0 * note.len() as f64;
     let sheet = (panel + PANEL, below.max(listed));
@@ -73,9 +81,9 @@ pub(super) fn draw(agreement: &Agreement, registry: Option<&Registry>, at: Optio
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {:.0} {:.0}" width="{:.0}" height="{:.0}" role="img">
 <title>{title}</title>
 <style>{STYLE}</style>
-<rect width="100%" height="100%" fill="#fff"/>
+<rect class="sheet" width="100%" height="100%"/>
 <clipPath id="box"><rect x="{left:.1}" y="{top:.1}" width="{width:.1}" height="{height:.1}"/></clipPath>
-<rect x="{left:.1}" y="{top:.1}" width="{width:.1}" height="{height:.1}" fill="#f7f8f8" stroke="#99a"/>
+<rect x="{left:.1}" y="{top:.1}" width="{width:.1}" height="{height:.1}" class="box"/>
 "##,
         sheet.0,
         sheet.1,
@@ -87,6 +95,16 @@ pub(super) fn draw(agreement: &Agreement, registry: Option<&Registry>, at: Optio
         let y = 32.0 + 22.0 * number as f64;
         let _ = writeln!(svg, r#"<text x="{left}" y="{y}" font-size="17" font-weight="bold">{}</text>"#, escaped(line));
     }
+    let versions = match at {
+        Some(at) => format!("As in force at {at}"),
+        None => "The newest version of each line and zone".to_owned(),
+    };
+    let _ = writeln!(
+        svg,
+        r#"<text class="small" x="{left}" y="{:.1}" font-size="12">{versions}; version {:.12} of the text</text>"#,
+        32.0 + 22.0 * title.len() as f64,
+        agreement.hash
+    );
     svg.push_str(&body);
     for (number, line) in note.iter().enumerate() {
         let y = top + height + 26.0 + 15.0 * number as f64;
@@ -100,7 +118,9 @@ pub(super) fn draw(agreement: &Agreement, registry: Option<&Registry>, at: Optio
 pub(super) fn page(title: &str, svg: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>{}</title>\n\
-         <style>body{{margin:1rem}}svg{{max-width:100%;height:auto}}</style></head>\n<body>\n{svg}</body>\n</html>\n",
+         <meta name=\"viewport\" content=\"width=device-width\"><meta name=\"color-scheme\" content=\"light dark\">\n\
+         <style>body{{margin:1rem}}svg{{display:block;width:100%;height:auto;max-height:calc(100vh - 2rem)}}{DARK}</style>\
+         </head>\n<body>\n{svg}</body>\n</html>\n",
         escaped(title)
     )
 }
@@ -176,7 +196,7 @@ fn graticule(svg: &mut String, frame: &Frame) {
         let digits = format!("{:.4}", value.abs());
         format!("{}°{letter}", digits.trim_end_matches('0').trim_end_matches('.'))
     };
-    for (lon, x) in lons.into_iter().filter(|(_, x)| *x < left + width - 40.0) {
+    for (lon, x) in lons.into_iter().filter(|(_, x)| *x < left + width - 70.0) {
         let _ = writeln!(
             svg,
             r#"<line class="grid" x1="{x:.1}" x2="{x:.1}" y1="{top:.1}" y2="{:.1}"/><text class="small" x="{:.1}" y="{:.1}" font-size="10">{}</text>"#,
@@ -296,7 +316,7 @@ fn draw_line(svg: &mut String, labels: &mut Labels, frame: &Frame, line: &Line, 
             let Some(((x, y), angle)) = along(&points, share) else { continue };
             let _ = writeln!(
                 svg,
-                r##"<path d="M-6,-5L7,0L-6,5Z" fill="#111" transform="translate({x:.1},{y:.1}) rotate({angle:.1})"/>"##
+                r#"<path class="arrow" d="M-6,-5L7,0L-6,5Z" transform="translate({x:.1},{y:.1}) rotate({angle:.1})"/>"#
             );
         }
     }
@@ -374,7 +394,7 @@ fn legend(
         y += 5.0;
     };
     for line in lines {
-        let symbol = r##"<path d="M0,0H24" stroke="#111" stroke-width="2.2"/><path d="M9,-5L20,0L9,5Z" fill="#111"/>"##;
+        let symbol = r#"<path class="line" d="M0,0H24" stroke-width="2.2"/><path class="arrow" d="M9,-5L20,0L9,5Z"/>"#;
         let [a, b] = &line.side_names;
         let text = if line.course().area().is_some() {
             format!("control area {}: {a} is inside, to the left of the arrows, {b} outside", line.id)
@@ -397,18 +417,31 @@ fn legend(
     y
 }
 
-fn scale_bar(svg: &mut String, frame: &Frame) {
+fn scale_bar(svg: &mut String, labels: &mut Labels, frame: &Frame) {
     let (left, top, width, height) = frame.area;
     let (metres, pixels) = frame.scale_bar();
     let (right, y) = (left + width - 16.0, top + height - 16.0);
+    labels.keep_clear_of_line(&[(right - pixels, y - 4.0), (right, y - 4.0)]);
+    labels.keep_clear((right - 22.0, y - 14.0), 22.0);
     let _ = writeln!(
         svg,
-        r##"<path d="M{:.1},{:.1}v6h{pixels:.1}v-6" fill="none" stroke="#222" stroke-width="1.4"/><text class="halo" x="{:.1}" y="{:.1}" font-size="11" text-anchor="end">{}</text>"##,
+        r#"<path class="mark" d="M{:.1},{:.1}v6h{pixels:.1}v-6"/><text class="halo" x="{:.1}" y="{:.1}" font-size="11" text-anchor="end">{}</text>"#,
         right - pixels,
         y - 6.0,
         right,
         y - 10.0,
         words::metres(metres)
+    );
+}
+
+/// North is up all over the sheet.
+fn north_arrow(svg: &mut String, labels: &mut Labels, frame: &Frame) {
+    let (left, top, width, _) = frame.area;
+    let (x, y) = (left + width - 20.0, top + 32.0);
+    labels.keep_clear((x, y), 20.0);
+    let _ = writeln!(
+        svg,
+        r#"<g transform="translate({x:.1},{y:.1})"><path class="arrow" d="M0,-16L6,2L0,-2L-6,2Z"/><text class="halo" y="15" font-size="12" font-weight="bold" text-anchor="middle">N</text></g>"#
     );
 }
 

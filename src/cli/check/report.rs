@@ -9,7 +9,7 @@ use truceline_core::geometry::{Area, Side};
 use truceline_core::registry::{Mobility, Registry};
 use truceline_core::time::Time;
 
-use super::words;
+use super::{strip, words};
 
 /// Everything that `check` says when there is no fault.
 #[derive(Serialize)]
@@ -65,8 +65,18 @@ struct ZoneTerms {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum ZoneExtent {
-    Area { area_m2: f64, polygons: usize },
-    Buffer { buffer_of: String, distance_m: f64, side: Option<Side> },
+    Area {
+        area_m2: f64,
+        polygons: usize,
+        vertices: usize,
+    },
+    /// Its area is an estimate, within some percent.
+    Buffer {
+        buffer_of: String,
+        distance_m: f64,
+        side: Option<Side>,
+        area_about_m2: Option<f64>,
+    },
 }
 
 #[derive(Serialize)]
@@ -145,9 +155,15 @@ fn terms(agreement: &Agreement) -> Terms {
         valid_from: zone.validity.from,
         valid_to: zone.validity.to,
         extent: match &zone.extent {
-            Extent::Area(area) => ZoneExtent::Area { area_m2: area.square_m(), polygons: area.polygons().len() },
+            Extent::Area(area) => ZoneExtent::Area {
+                area_m2: area.square_m(),
+                polygons: area.polygons().len(),
+                // A ring's last position is its first again.
+                vertices: area.polygons().iter().flatten().map(|ring| ring.len().saturating_sub(1)).sum(),
+            },
             Extent::Buffer { line, distance_m, side } => {
-                ZoneExtent::Buffer { buffer_of: line.to_string(), distance_m: *distance_m, side: *side }
+                let area_about_m2 = strip::square_m(agreement, zone);
+                ZoneExtent::Buffer { buffer_of: line.to_string(), distance_m: *distance_m, side: *side, area_about_m2 }
             }
         },
         validity: words::validity(zone.validity),
@@ -215,9 +231,17 @@ impl fmt::Display for Report {
         }
         if let Some(terms) = &self.agreement {
             terms.fmt(f)?;
+        } else if self.configuration {
+            let follows = "Agreement: agreement.dir names none. The last one stays in force; while there never was one, \
+                           readings are stored and nothing is judged.";
+            wrapped(f, "", follows)?;
         }
         if let Some(devices) = &self.devices {
             devices.fmt(f)?;
+        } else if self.configuration {
+            let follows = "Devices: devices.file names none. The last registry stays in force; while there never was one, \
+                           every device is accepted, and nobody notices its silence.";
+            wrapped(f, "", follows)?;
         }
         if !self.warnings.is_empty() {
             writeln!(f, "\nWarnings")?;
@@ -265,15 +289,18 @@ impl fmt::Display for Terms {
         let width = widest(self.zones.iter().map(|zone| &zone.id));
         for zone in &self.zones {
             let extent = match &zone.extent {
-                ZoneExtent::Area { area_m2, polygons: 1 } => square_km(*area_m2),
-                ZoneExtent::Area { area_m2, polygons } => format!("{} in {polygons} polygons", square_km(*area_m2)),
-                ZoneExtent::Buffer { buffer_of, distance_m, side } => {
+                ZoneExtent::Area { area_m2, polygons, vertices } => {
+                    let parts = if *polygons == 1 { String::new() } else { format!(" in {polygons} polygons") };
+                    format!("{}{parts}, {vertices} vertices", square_km(*area_m2))
+                }
+                ZoneExtent::Buffer { buffer_of, distance_m, side, area_about_m2 } => {
                     let sides = match side {
                         Some(Side::A) => "on side a",
                         Some(Side::B) => "on side b",
                         _ => "on both sides",
                     };
-                    format!("within {} of line {buffer_of}, {sides}", words::metres(*distance_m))
+                    let about = area_about_m2.map_or(String::new(), |area| format!("; about {}", square_km(area)));
+                    format!("within {} of line {buffer_of}, {sides}{about}", words::metres(*distance_m))
                 }
             };
             writeln!(f, "  {:width$}  {extent}{}", zone.id, in_force(zone.validity.as_ref()))?;
