@@ -121,7 +121,7 @@ fn wrong_use_wrong_lines_and_wrong_points_have_their_own_exit_codes() {
     assert_eq!(stdout(&point).lines().count(), 2);
     let told = stderr(&point);
     assert!(told.contains("line 2: lon 'east' is not a number; write degrees such as 37.81"), "{told}");
-    assert!(told.contains("1 line is no point and has no answer; 2 points have one"), "{told}");
+    assert!(told.contains("1 line is no point and has no answer (points answered: 2)"), "{told}");
 }
 
 #[test]

@@ -65,6 +65,50 @@ fn the_readmes_commands_do_what_it_says() {
     assert!(tried >= 2, "{tried} commands were tried");
 }
 
+/// Commands with what they print, from the blocks that are fenced as `console`.
+fn sessions(page: &str) -> Vec<(String, String)> {
+    let mut sessions: Vec<(String, String)> = Vec::new();
+    for line in blocks(page, "console").iter().flat_map(|block| block.lines()) {
+        match (line.strip_prefix("$ "), sessions.last_mut()) {
+            (Some(command), _) => sessions.push((command.to_owned(), String::new())),
+            (None, Some((_, printed))) => {
+                printed.push_str(line.trim_end());
+                printed.push('\n');
+            }
+            (None, None) => panic!("'{line}' stands before any command"),
+        }
+    }
+    sessions
+}
+
+#[test]
+fn the_command_lines_that_are_shown_print_what_is_shown() {
+    let program = Path::new(env!("CARGO_BIN_EXE_truceline"));
+    let folder = program.parent().expect("a folder").display();
+    let path = format!("{folder}:{}", std::env::var("PATH").unwrap_or_default());
+    let dir = tempfile::tempdir().expect("a folder");
+    let page = page("docs/cli.md");
+    let shown = sessions(&page);
+    for subcommand in ["run", "check", "where", "replay", "export"] {
+        let is_shown = shown.iter().any(|(command, _)| command.contains(&format!("truceline {subcommand} ")));
+        assert!(is_shown, "{subcommand} has no example");
+        assert!(page.contains(&format!("| `{subcommand}` |")), "{subcommand} is not listed");
+    }
+    for (command, wanted) in shown {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &command]).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+        shell.env("PATH", &path).env("TMP", dir.path()).env_remove("TRUCELINE_CONFIG");
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TRUCELINE__")) {
+            shell.env_remove(name);
+        }
+        let output = shell.output().expect("sh");
+        let printed: String =
+            String::from_utf8_lossy(&output.stdout).lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(printed.trim_end(), wanted.trim_end(), "{command}\n{told}");
+    }
+}
+
 #[test]
 fn the_readme_links_only_to_pages_that_are_there() {
     for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {

@@ -108,12 +108,11 @@ pub(super) fn run(arguments: &WhereArgs) -> Result<(), Failure> {
         Ok(()) => {}
     }
     say(&notes, arguments, &against);
-    match (notes.bad, notes.points) {
-        (0, _) => Ok(()),
-        (1, points) => Err(Failure::data(format!("1 line is no point and has no answer; {points} points have one"))),
-        (bad, points) => {
-            Err(Failure::data(format!("{bad} lines are no points and have no answer; {points} points have one")))
-        }
+    let (bad, points) = (notes.bad, notes.points);
+    match bad {
+        0 => Ok(()),
+        1 => Err(Failure::data(format!("1 line is no point and has no answer (points answered: {points})"))),
+        _ => Err(Failure::data(format!("{bad} lines are no points and have no answer (points answered: {points})"))),
     }
 }
 

@@ -23,9 +23,12 @@ pub(super) fn both(a: Validity, b: Validity) -> Option<Validity> {
 /// Whether some time of day is in both; no hours are all hours.
 pub(super) fn hours_meet(a: &[Hours], b: &[Hours]) -> bool {
     let spans = |hours: &[Hours]| -> Vec<(u32, u32)> {
-        let halves = |hours: &Hours| match hours.from_s < hours.to_s {
-            true => vec![(hours.from_s, hours.to_s)],
-            false => vec![(hours.from_s, 86_400), (0, hours.to_s)],
+        let halves = |hours: &Hours| {
+            if hours.from_s < hours.to_s {
+                vec![(hours.from_s, hours.to_s)]
+            } else {
+                vec![(hours.from_s, 86_400), (0, hours.to_s)]
+            }
         };
         hours.iter().flat_map(halves).collect()
     };

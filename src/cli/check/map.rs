@@ -78,13 +78,13 @@ pub(super) fn draw(agreement: &Agreement, registry: Option<&Registry>, at: Optio
     let mut svg = String::new();
     let _ = write!(
         svg,
-        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {:.0} {:.0}" width="{:.0}" height="{:.0}" role="img">
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {:.0} {:.0}" width="{:.0}" height="{:.0}" role="img">
 <title>{title}</title>
 <style>{STYLE}</style>
 <rect class="sheet" width="100%" height="100%"/>
 <clipPath id="box"><rect x="{left:.1}" y="{top:.1}" width="{width:.1}" height="{height:.1}"/></clipPath>
 <rect x="{left:.1}" y="{top:.1}" width="{width:.1}" height="{height:.1}" class="box"/>
-"##,
+"#,
         sheet.0,
         sheet.1,
         sheet.0,

@@ -264,7 +264,7 @@ impl fmt::Display for Terms {
             wrapped(f, "  ", self.note.trim())?;
         }
         writeln!(f, "  {status}; a reading is late after {} s; version {:.12}", self.late_after_s, self.hash)?;
-        writeln!(f, "\nLines")?;
+        writeln!(f, "\nLines{}", if self.lines.is_empty() { ": none" } else { "" })?;
         let width = widest(self.lines.iter().map(|line| &line.id));
         for line in &self.lines {
             writeln!(
@@ -285,7 +285,7 @@ impl fmt::Display for Terms {
                 in_force(line.validity.as_ref()),
             )?;
         }
-        writeln!(f, "\nZones")?;
+        writeln!(f, "\nZones{}", if self.zones.is_empty() { ": none" } else { "" })?;
         let width = widest(self.zones.iter().map(|zone| &zone.id));
         for zone in &self.zones {
             let extent = match &zone.extent {
@@ -305,7 +305,7 @@ impl fmt::Display for Terms {
             };
             writeln!(f, "  {:width$}  {extent}{}", zone.id, in_force(zone.validity.as_ref()))?;
         }
-        writeln!(f, "\nRules")?;
+        writeln!(f, "\nRules{}", if self.rules.is_empty() { ": none" } else { "" })?;
         for rule in &self.rules {
             let judged = if rule.judged { "" } else { ", not judged yet" };
             wrapped(f, "  ", &format!("{} ({}, {}{judged}): {}.", rule.id, rule.kind, rule.severity, rule.words))?;
