@@ -144,7 +144,8 @@ fn assumed_ranges(rule: &Rule, registry: &Registry) -> Option<String> {
 fn far_devices(agreement: &Agreement, registry: &Registry) -> Option<String> {
     let primary = &agreement.lines.first()?.id;
     let versions: Vec<&Line> = agreement.lines.iter().filter(|line| line.id == *primary).collect();
-    let is_far = |position: LonLat| versions.iter().all(|line| line.index.locate(position).distance_m > FAR_DEVICE_M);
+    let is_far =
+        |position: LonLat| versions.iter().all(|line| line.course().locate(position).distance_m > FAR_DEVICE_M);
     let devices: Vec<&Id> =
         registry.devices.iter().filter(|(_, device)| device.position.is_some_and(is_far)).map(|(id, _)| id).collect();
     (!devices.is_empty()).then(|| {

@@ -13,7 +13,8 @@ const DEGREE_M: f64 = 111_195.0;
 pub(super) fn square_m(agreement: &Agreement, zone: &Zone) -> Option<f64> {
     let Extent::Buffer { line, distance_m, side } = &zone.extent else { return None };
     let line = agreement.lines.iter().rev().find(|version| version.id == *line)?;
-    let vertices: Vec<LonLat> = line.index.parts().iter().flatten().copied().collect();
+    let course = line.course();
+    let vertices: Vec<LonLat> = course.boundary().parts().iter().flatten().copied().collect();
     let first = vertices.first()?;
     let (mut west, mut east, mut south, mut north) = (0.0_f64, 0.0_f64, first.lat, first.lat);
     for vertex in &vertices {
@@ -36,7 +37,7 @@ pub(super) fn square_m(agreement: &Agreement, zone: &Zone) -> Option<f64> {
         let cell_m2 = across * lat.to_radians().cos() * up * DEGREE_M * DEGREE_M;
         for column in 0..CELLS {
             let lon = (first.lon + west + (column as f64 + 0.5) * across + 540.0).rem_euclid(360.0) - 180.0;
-            let fix = LonLat::new(lon, lat).map(|position| line.index.locate(position))?;
+            let fix = LonLat::new(lon, lat).map(|position| course.locate(position))?;
             let on_side = match side {
                 Some(Side::A) => fix.signed_m >= 0.0,
                 Some(Side::B) => fix.signed_m <= 0.0,
