@@ -277,11 +277,12 @@ impl<M: Machine> Runner<'_, M> {
     }
 }
 
-fn by_name(hit: &LimitsHit) -> [(&'static str, u64); 8] {
+fn by_name(hit: &LimitsHit) -> [(&'static str, u64); 9] {
     [
         ("unknown_devices", hit.unknown_devices),
         ("tracks", hit.tracks),
         ("open_alerts", hit.open_alerts),
+        ("open_events", hit.open_events),
         ("budgets", hit.budgets),
         ("labels", hit.labels),
         ("deaf_periods", hit.deaf_periods),

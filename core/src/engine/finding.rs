@@ -79,6 +79,8 @@ pub(super) struct Finding<'a> {
     /// What was, up to a time that is put after it, for the summary of an alert that ended; without it as before.
     pub(super) past: Option<String>,
     pub(super) details: Map<String, Value>,
+    /// The rule allows it: it is told as an event.
+    pub(super) permitted: Option<Permitted<'a>>,
 }
 
 impl Finding<'_> {

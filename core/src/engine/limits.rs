@@ -12,6 +12,8 @@ pub const MAX_TRACKS: usize = 50_000;
 pub const MAX_TRACKS_PER_DEVICE: usize = 256;
 /// Open alerts; beyond it the one that had evidence longest ago ends with `limit`.
 pub const MAX_OPEN_ALERTS: usize = 20_000;
+/// Open events of what is permitted; beyond it the one that had evidence longest ago ends with `limit`.
+pub const MAX_OPEN_EVENTS: usize = 20_000;
 /// Readings kept as evidence of an alert beside the first and the last: the most probable.
 pub const MAX_BEST_EVIDENCE: usize = 50;
 /// Quarters of an hour that an alert counts apart, the newest; what is before them is one count.
@@ -58,6 +60,8 @@ pub struct LimitsHit {
     pub tracks: u64,
     /// Alerts ended with `limit`.
     pub open_alerts: u64,
+    /// Events ended with `limit`.
+    pub open_events: u64,
     /// Counts of opened alerts forgotten.
     pub budgets: u64,
     /// Labels not added.

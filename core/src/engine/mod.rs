@@ -247,7 +247,7 @@ impl Engine {
 
     /// Ids of the events that are open.
     pub fn open_events(&self) -> Vec<uuid::Uuid> {
-        Vec::new()
+        self.book.event_ids()
     }
 
     /// How often each limit made it forget something.

@@ -109,6 +109,7 @@ impl<'a> Sighting<'a> {
             what: String::new(),
             past: None,
             details: serde_json::Map::new(),
+            permitted: None,
         }
     }
 

@@ -65,6 +65,9 @@ pub(super) struct Track {
     /// Under each rule and zone: since when it is where it should not be.
     #[serde(with = "super::pairs")]
     pub(super) inside: BTreeMap<(Id, Option<Id>), Inside>,
+    /// The same of where it is permitted all the same.
+    #[serde(with = "super::pairs")]
+    pub(super) permitted: BTreeMap<(Id, Option<Id>), Inside>,
 }
 
 /// A position that was surely on one side.
@@ -107,8 +110,15 @@ impl Tracks {
         let Step { time, stand, fastest_mps } = *step;
         if !self.by_key.contains_key(key) {
             self.make_room(key, limits);
-            let track =
-                Track { arrived: now, time, stand, restarted: false, sure: BTreeMap::new(), inside: BTreeMap::new() };
+            let track = Track {
+                arrived: now,
+                time,
+                stand,
+                restarted: false,
+                sure: BTreeMap::new(),
+                inside: BTreeMap::new(),
+                permitted: BTreeMap::new(),
+            };
             return Some(self.by_key.entry(key.clone()).or_insert(track));
         }
         let track = self.by_key.get_mut(key)?;
@@ -121,6 +131,7 @@ impl Tracks {
             track.restarted = true;
             track.sure.clear();
             track.inside.clear();
+            track.permitted.clear();
         }
         track.time = time;
         if stand.is_some() {

@@ -1,6 +1,7 @@
 //! An alert in one plain sentence, its uncertainty in words.
 
 use super::finding::{Follow, PlaceBy};
+use crate::agreement::Permission;
 use crate::alert::{Certainty, CertaintyWord, Place, PlaceExtent};
 use crate::geometry::Side;
 use crate::time::{NANOS_PER_SECOND, Time};
@@ -93,6 +94,43 @@ fn percent(probability: f64) -> String {
         percent if percent < 1.0 => "under 1 %".to_owned(),
         percent => format!("{percent} %"),
     }
+}
+
+/// What a permission asks for: `permission 2 (in corridor; at 06:00-18:00 UTC; person, vehicle)`.
+pub(super) fn permission(number: usize, permission: &Permission) -> String {
+    let Permission { areas, hours, devices, classes, max_alt_agl_m, validity } = permission;
+    let clock = |second: u32| format!("{:02}:{:02}", second / 3_600, second / 60 % 60);
+    let hours: Vec<String> =
+        hours.iter().map(|hours| format!("{}-{}", clock(hours.from_s), clock(hours.to_s))).collect();
+    let mut asked = Vec::new();
+    let mut ask = |before: &str, few: String, after: &str| {
+        if !few.is_empty() {
+            asked.push(format!("{before}{few}{after}"));
+        }
+    };
+    ask("in ", some(areas.iter()), "");
+    ask("at ", some(hours.iter()), " UTC");
+    ask("by device ", some(devices.iter()), "");
+    ask("", some(classes.iter()), "");
+    ask("up to ", max_alt_agl_m.map_or(String::new(), |metres| metres.to_string()), " m above ground");
+    ask("from ", validity.from.map_or(String::new(), |time| time.to_string()), "");
+    ask("to ", validity.to.map_or(String::new(), |time| time.to_string()), "");
+    format!("permission {number} ({})", asked.join("; "))
+}
+
+/// The first of some names, and how many more there are.
+fn some<T: std::fmt::Display>(names: impl ExactSizeIterator<Item = T>) -> String {
+    const TOLD: usize = 3;
+    let more = names.len().saturating_sub(TOLD);
+    let told: Vec<String> = names.take(TOLD).map(|name| name.to_string()).collect();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    told.join(", ") + &more
+}
+
+/// With a capital letter at the beginning.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Metres below a kilometre, else kilometres with one decimal.

@@ -131,7 +131,7 @@ fn name(device: usize) -> String {
 fn told(scene: &Scene) -> Vec<String> {
     let mut told = Vec::new();
     for output in &scene.outputs {
-        let alert = output.said.alert().expect("an alert");
+        let alert = output.said.alert().unwrap();
         let device: usize = alert.subject.rsplit("gn").next().unwrap().parse().unwrap();
         match (alert.revision, alert.ended.is_some()) {
             (_, true) => told.push(format!("end {device}")),

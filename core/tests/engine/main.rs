@@ -21,6 +21,7 @@ mod interference_model;
 mod limits;
 mod no_fire;
 mod no_flight;
+mod permitted;
 mod scene;
 mod silence;
 mod silence_model;

@@ -171,7 +171,7 @@ notified_at = {notified}
 }
 
 #[test]
-fn what_is_permitted_and_what_is_out_of_hours_raises_nothing() {
+fn what_is_permitted_and_what_is_out_of_hours_raises_no_alert() {
     let permitted = r#"permitted = [{ devices = ["st01-ac01"], classes = ["explosion"] }]"#;
     let mut scene = Scene::new(&format!("{RULE}{permitted}"), &station());
     scene.reading("st01-ac01", 10.0, 10.3, heard("explosion", 0.8, None));

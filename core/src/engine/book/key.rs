@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::event::Event;
 use crate::id::Id;
 
 /// What there is at most one open alert for.
@@ -22,6 +23,14 @@ pub(in crate::engine) struct AlertKey {
 pub(super) const FLOOD: &str = "flood/";
 
 impl AlertKey {
+    /// What the facet of an event begins with; that of no alert does.
+    pub(super) const PERMITTED: &str = "permitted/";
+
+    /// Whether it is of something permitted: an event.
+    pub(super) fn is_permitted(&self) -> bool {
+        self.facet.starts_with(Self::PERMITTED)
+    }
+
     pub(super) fn is_flood(&self) -> bool {
         self.facet.starts_with(FLOOD)
     }
@@ -48,8 +57,11 @@ pub(super) fn numbered(subject: &str, taken: impl Fn(&str) -> bool) -> String {
     name
 }
 
-/// UUIDv8 (RFC 9562, 5.8) of what names an alert; each part is preceded by its length.
-pub(super) fn alert_id(agreement: &Id, key: &AlertKey, opening: &str) -> Uuid {
+/// UUIDv8 (RFC 9562, 5.8) of what names an alert or an event; each part is preceded by its length.
+pub(super) fn id_of(agreement: &Id, key: &AlertKey, opening: &str) -> Uuid {
+    if key.is_permitted() {
+        return Event::name(agreement, &key.rule, &key.subject, key.zone.as_ref(), &key.facet, opening);
+    }
     let zone = key.zone.as_ref().map_or("", Id::as_str);
     let mut hash = Sha256::new();
     for part in [agreement.as_str(), key.rule.as_str(), &key.subject, zone, &key.facet, opening] {

@@ -18,15 +18,18 @@
 //! Only kinds whose subjects are made by what is seen have a budget. Silence, coverage, clock, tamper and interference
 //! have none: they are about registered devices, stations and stretches, of which there is a number, they are grouped
 //! by rules of their own, and they say how far all the rest can be believed.
+//!
+//! What a rule permits goes the same way as what it forbids, as an event instead of an alert (`event`): opened once,
+//! clustered, extended, ended. Events have their own limit (`shelves`) and no budget: nobody is called by them.
 
 mod budget;
 mod cluster;
+mod event;
 mod flood;
 mod key;
 mod open;
+mod shelves;
 mod tally;
-
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -36,12 +39,14 @@ use flood::flood_key;
 pub(super) use key::AlertKey;
 use key::numbered;
 use open::OpenAlert;
+use shelves::Shelves;
 
 use super::finding::Finding;
 use super::frame::Frame;
-use super::limits::{MAX_OPEN_ALERTS, REVISION_INTERVAL};
+use super::limits::{MAX_OPEN_ALERTS, MAX_OPEN_EVENTS, REVISION_INTERVAL};
 use super::terms::Terms;
 use super::timers::TimerKey;
+use super::words;
 use crate::agreement::{Rule, Status};
 use crate::id::Id;
 use crate::time::{Span, Time};
@@ -49,14 +54,17 @@ use crate::time::{Span, Time};
 /// The open alerts.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Book {
-    #[serde(with = "super::pairs")]
-    open: BTreeMap<AlertKey, OpenAlert>,
+    open: Shelves,
     budgets: Budgets,
 }
 
 impl Book {
     pub(super) fn ids(&self) -> Vec<Uuid> {
-        self.open.values().map(|alert| alert.id).collect()
+        self.open.alert_ids()
+    }
+
+    pub(super) fn event_ids(&self) -> Vec<Uuid> {
+        self.open.event_ids()
     }
 
     pub(super) fn is_open(&self, key: &AlertKey) -> bool {
@@ -66,7 +74,7 @@ impl Book {
     /// Takes a finding: it opens an alert or extends the one that is open.
     pub(super) fn report(&mut self, finding: Finding<'_>, terms: &Terms, frame: &mut Frame) {
         let mut key = self.key_of(&finding, terms, frame);
-        if !self.open.contains_key(&key) && is_budgeted(&finding.rule.kind) {
+        if !key.is_permitted() && !self.open.contains_key(&key) && is_budgeted(&finding.rule.kind) {
             let flood = flood_key(&finding, key.late);
             let flooded = self.open.contains_key(&flood);
             if !self.budgets.allow(&flood, flooded, frame.now, terms.agreement.flood, &mut frame.limits) {
@@ -76,7 +84,7 @@ impl Book {
         if let Some(open) = self.open.get_mut(&key) {
             open.take(finding, terms, frame);
         } else {
-            self.make_room(terms, frame);
+            self.make_room(&key, terms, frame);
             let mut alert = OpenAlert::new(&key, &finding, terms, frame.now);
             alert.take(finding, terms, frame);
             self.open.insert(key.clone(), alert);
@@ -92,7 +100,7 @@ impl Book {
             rule: finding.rule.id.clone(),
             subject: finding.subject.clone(),
             zone: finding.zone.clone(),
-            facet: finding.facet.to_owned(),
+            facet: event::facet(finding),
             late: false,
         };
         let late = AlertKey { late: true, ..live.clone() };
@@ -134,7 +142,7 @@ impl Book {
             return self.open.get(base).filter(|open| fits(open)).map(|_| base.clone());
         }
         let mut best: Option<(u8, Time, &AlertKey)> = None;
-        let beside = self.open.range(base.first_beside()..).take_while(|(key, _)| key.is_beside(base));
+        let beside = self.open.with(base).range(base.first_beside()..).take_while(|(key, _)| key.is_beside(base));
         for (key, open) in beside.filter(|(_, open)| fits(open)) {
             let Some(shared) = open.shared_percent(finding) else { continue };
             if best.is_none_or(|(most, opened, _)| shared > most || (shared == most && open.detected_at < opened)) {
@@ -175,9 +183,7 @@ impl Book {
             frame.timers.disarm(&TimerKey::revision(key));
             open.told = Some((open.severity, open.certainty().word));
             open.revised_at = frame.now;
-            open.revision += 1;
-            let alert = open.alert(key, None, terms, frame);
-            frame.say(alert);
+            open.say(key, None, terms, frame);
         }
     }
 
@@ -203,7 +209,7 @@ impl Book {
 
     /// After a deafness: what did not cool down in it goes on.
     pub(super) fn rearm(&self, frame: &mut Frame) {
-        for (key, open) in &self.open {
+        for (key, open) in self.open.iter() {
             let timer = TimerKey::cool_down(key);
             if let Some(span) = open.cool_down
                 && !frame.timers.is_armed(&timer)
@@ -219,9 +225,7 @@ impl Book {
         let Some(mut open) = self.open.remove(key) else { return };
         frame.timers.disarm(&TimerKey::revision(key));
         frame.timers.disarm(&TimerKey::cool_down(key));
-        open.revision += 1;
-        let alert = open.alert(key, Some(reason), terms, frame);
-        frame.say(alert);
+        open.say(key, Some(reason), terms, frame);
     }
 
     /// Ends the alert of a rule, subject, zone and facet, the live one and the late one.
@@ -233,7 +237,26 @@ impl Book {
         }
     }
 
-    /// Ends all alerts for which `ends` holds, in the order of their keys.
+    /// Ends the events of a rule, subject and zone, whatever permitted them.
+    pub(super) fn resolve_permitted(
+        &mut self,
+        rule: &Rule,
+        subject: &str,
+        zone: Option<&Id>,
+        terms: &Terms,
+        frame: &mut Frame,
+    ) {
+        for (number, permission) in (1..).zip(&rule.permitted) {
+            let facet = format!("{}{}/", AlertKey::PERMITTED, words::permission(number, permission));
+            for late in [false, true] {
+                let (rule, subject, facet) = (rule.id.clone(), subject.to_owned(), facet.clone());
+                let key = AlertKey { rule, subject, zone: zone.cloned(), facet, late };
+                self.end(&key, "resolved", terms, frame);
+            }
+        }
+    }
+
+    /// Ends all alerts and events for which `ends` holds, in the order of their keys.
     pub(super) fn end_where(
         &mut self,
         reason: &str,
@@ -253,12 +276,15 @@ impl Book {
         self.budgets.forget();
     }
 
-    fn make_room(&mut self, terms: &Terms, frame: &mut Frame) {
-        while self.open.len() >= MAX_OPEN_ALERTS {
-            let oldest = self.open.iter().min_by_key(|(key, open)| (open.evident_at, *key));
+    /// Ends what had evidence longest ago, as long as there are as many alerts, or events, as there may be.
+    fn make_room(&mut self, key: &AlertKey, terms: &Terms, frame: &mut Frame) {
+        let permitted = key.is_permitted();
+        let most = if permitted { MAX_OPEN_EVENTS } else { MAX_OPEN_ALERTS };
+        while self.open.with(key).len() >= most {
+            let oldest = self.open.with(key).iter().min_by_key(|(key, open)| (open.evident_at, *key));
             let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { return };
             self.end(&oldest, "limit", terms, frame);
-            frame.limits.open_alerts += 1;
+            *(if permitted { &mut frame.limits.open_events } else { &mut frame.limits.open_alerts }) += 1;
         }
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::cluster::shared_percent;
 use super::flood::{Flood, sort_of};
-use super::key::{AlertKey, alert_id};
+use super::key::{AlertKey, id_of};
 use super::tally::Tally;
 use crate::agreement::{Severity, Status};
 use crate::alert::{AgreementRef, Alert, Certainty, CertaintyWord, Evidence, Place, PlaceExtent, Timeliness};
@@ -37,7 +37,7 @@ struct Ranked {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct OpenAlert {
     pub(super) id: Uuid,
-    pub(super) revision: u32,
+    revision: u32,
     pub(super) category: String,
     pub(super) severity: Severity,
     probability: f64,
@@ -78,12 +78,14 @@ pub(super) struct OpenAlert {
     tally: Option<Tally>,
     /// Of floods.
     flood: Option<Flood>,
+    /// Of events: what permits it, in words.
+    permission: Option<String>,
 }
 
 impl OpenAlert {
     pub(super) fn new(key: &AlertKey, finding: &Finding<'_>, terms: &Terms, now: Time) -> Self {
         Self {
-            id: alert_id(&terms.agreement.id, key, &finding.opening),
+            id: id_of(&terms.agreement.id, key, &finding.opening),
             revision: 0,
             category: finding.rule.kind.as_str().to_owned(),
             severity: finding.severity,
@@ -116,6 +118,7 @@ impl OpenAlert {
             opened_at: finding.extent,
             opened_by: finding.station.cloned(),
             tally: (key.is_flood() || finding.is_clustered()).then(Tally::default),
+            permission: finding.permitted.map(|(number, permission)| words::permission(number, permission)),
             flood: key.is_flood().then(|| Flood::new(sort_of(finding))),
         }
     }
@@ -240,6 +243,21 @@ impl OpenAlert {
         by_place.into_values().cloned().collect()
     }
 
+    pub(super) fn first_and_latest(&self) -> Vec<Evidence> {
+        let latest = self.latest.as_ref().filter(|latest| self.first.as_ref() != Some(latest));
+        self.first.iter().chain(latest).cloned().collect()
+    }
+
+    /// The next revision: an alert, or an event if it is permitted.
+    pub(super) fn say(&mut self, key: &AlertKey, ended: Option<&str>, terms: &Terms, frame: &mut Frame) {
+        self.revision += 1;
+        let alert = self.alert(key, ended, terms, frame);
+        match &self.permission {
+            Some(permission) => frame.say(self.event(alert, permission)),
+            None => frame.say(alert),
+        }
+    }
+
     /// What a rule adds, with what the book knows of it.
     fn details(&self) -> Map<String, Value> {
         let mut details = rounding::details(&self.details);
@@ -270,7 +288,7 @@ impl OpenAlert {
         words::summary(what, (self.detections, stations), certainty, &place.unwrap_or_default(), key.late)
     }
 
-    pub(super) fn alert(&self, key: &AlertKey, ended: Option<&str>, terms: &Terms, frame: &Frame) -> Alert {
+    fn alert(&self, key: &AlertKey, ended: Option<&str>, terms: &Terms, frame: &Frame) -> Alert {
         let now = frame.now;
         let place = self.extent.map(|extent| Located::new(extent, self.extent_time, terms).place(self.line.as_ref()));
         let place = place.map(rounding::place);

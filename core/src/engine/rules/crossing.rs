@@ -10,7 +10,7 @@ use super::objects::Object;
 use crate::agreement::{Rule, RuleKind};
 use crate::alert::PlaceExtent;
 use crate::engine::book::Book;
-use crate::engine::finding::{Follow, in_force, permitted};
+use crate::engine::finding::{Follow, after_activities, in_force, permitted};
 use crate::engine::frame::Frame;
 use crate::engine::ground;
 use crate::engine::located::SURE;
@@ -74,11 +74,7 @@ fn report<'a>(
     let located = sighting.located(extent);
     let area = if rule.areas.is_empty() { 1.0 } else { located.in_any(&rule.areas) };
     let into = rule.sides.is_empty() || rule.sides.contains(&after.side);
-    let forbidden = in_force(rule, crossed_at)
-        && into
-        && area >= rule.threshold
-        && permitted(rule, &sighting.entry.device, object.class(), crossed_at, Some(&located), None).is_none();
-    if !forbidden {
+    if !in_force(rule, crossed_at) || !into || area < rule.threshold {
         return;
     }
     let probability = object.confidence * before.probability * after.probability;
@@ -95,7 +91,9 @@ fn report<'a>(
     finding.place_by = object.place_by;
     finding.follow = Follow::Latest;
     finding.evidence.insert(0, before.evidence.clone());
-    finding.severity = sighting.severity(rule, Some(&located), &mut finding.labels);
+    finding.permitted = permitted(rule, &sighting.entry.device, object.class(), crossed_at, Some(&located), None);
+    let agreement = &sighting.terms.agreement;
+    finding.severity = after_activities(agreement, rule.severity, crossed_at, Some(&located), &mut finding.labels);
     if restarted {
         finding.labels.push("track_restarted".to_owned());
     }

@@ -1,10 +1,10 @@
 //! `no_fire`: an explosion, launch or gunfire where the rule holds.
 //!
 //! A lone detection is never placed at its sensor: it is anywhere in the sector of its
-//! bearing, or all around, out to the class's range. The subject is the station: what its
-//! sensors hear of one event is one alert, whose count of detections says nothing of how
-//! many shots there were. Each class is an alert of its own: gunfire is not to be lost in
-//! the count of explosions.
+//! bearing, or all around, out to the class's range. The subject is the station that heard it
+//! first: what is heard at one place is one alert, whoever hears it, and its count of detections
+//! says nothing of how many shots there were. Each class is an alert of its own: gunfire is
+//! not to be lost in the count of explosions.
 
 use serde_json::Map;
 
@@ -65,10 +65,9 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, book: &mut Book, frame: 
         if probability < rule.threshold {
             continue;
         }
-        if permitted(rule, &sighting.entry.device, fire.class, sighting.time(), located.as_ref(), None).is_some() {
-            continue;
-        }
         let mut finding = sighting.finding(rule, format!("station:{}", sighting.station), probability);
+        finding.permitted =
+            permitted(rule, &sighting.entry.device, fire.class, sighting.time(), located.as_ref(), None);
         finding.facet = fire.class;
         if let [only] = rule.areas.as_slice() {
             finding.zone = Some(only.clone());

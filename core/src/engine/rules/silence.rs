@@ -416,6 +416,7 @@ fn silence(rule: &Rule, subject: String, since: Time, wall: Time) -> Finding<'_>
         what: String::new(),
         past: None,
         details: Map::new(),
+        permitted: None,
     }
 }
 

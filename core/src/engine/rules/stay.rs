@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::objects::Object;
 use crate::agreement::{Rule, RuleKind, WithdrawalDistance};
 use crate::engine::book::Book;
-use crate::engine::finding::{Follow, in_force, permitted};
+use crate::engine::finding::{Follow, Permitted, in_force, permitted};
 use crate::engine::frame::Frame;
 use crate::engine::height::Height;
 use crate::engine::limits::MAX_TRACK_GAP;
@@ -114,33 +114,35 @@ impl<'a> Stay<'a> {
         frame: &mut Frame,
     ) {
         let (rule, time) = (self.rule, sighting.time());
-        let forbidden = self.sure >= rule.threshold
-            && in_force(rule, time)
-            && permitted(rule, &sighting.entry.device, object.class(), time, located, self.height).is_none();
+        let there = self.sure >= rule.threshold && in_force(rule, time);
+        let allows = || permitted(rule, &sighting.entry.device, object.class(), time, located, self.height);
+        let permission = if there { allows() } else { None };
         let Some(track) = track else {
-            if forbidden {
-                self.report(sighting, object, located, time, false, book, frame);
+            if there {
+                self.report(sighting, object, located, time, permission, false, book, frame);
             }
             return;
         };
-        if forbidden {
+        let place = || (rule.id.clone(), self.zone.cloned());
+        if there {
             let restarted = track.restarted;
-            let stay = track.inside.entry((rule.id.clone(), self.zone.cloned()));
-            let stay = stay.or_insert(Inside { since: time, last: time });
+            let stays = if permission.is_some() { &mut track.permitted } else { &mut track.inside };
+            let stay = stays.entry(place()).or_insert(Inside { since: time, last: time });
             if time.since(stay.last) > self.longest_gap {
                 stay.since = time;
             }
             stay.last = time;
             let since = stay.since;
             if (time + object.lasts).since(since) >= rule.dwell {
-                self.report(sighting, object, located, since, restarted, book, frame);
+                self.report(sighting, object, located, since, permission, restarted, book, frame);
             }
-        } else if self.facet.is_empty()
-            && !track.inside.is_empty()
-            && self.probability <= rule.threshold / 2.0
-            && track.inside.remove(&(rule.id.clone(), self.zone.cloned())).is_some()
-        {
-            book.resolve(rule, &object.subject, self.zone, sighting.terms, frame);
+        } else if self.facet.is_empty() && self.probability <= rule.threshold / 2.0 {
+            if !track.inside.is_empty() && track.inside.remove(&place()).is_some() {
+                book.resolve(rule, &object.subject, self.zone, sighting.terms, frame);
+            }
+            if !track.permitted.is_empty() && track.permitted.remove(&place()).is_some() {
+                book.resolve_permitted(rule, &object.subject, self.zone, sighting.terms, frame);
+            }
         }
     }
 
@@ -151,12 +153,14 @@ impl<'a> Stay<'a> {
         object: &Object,
         located: Option<&Located<'_>>,
         since: Time,
+        permission: Option<Permitted<'a>>,
         restarted: bool,
         book: &mut Book,
         frame: &mut Frame,
     ) {
         let rule = self.rule;
         let mut finding = sighting.finding(rule, object.subject.clone(), object.confidence * self.probability);
+        finding.permitted = permission;
         finding.zone = self.zone.cloned();
         finding.facet = self.facet;
         finding.extent = located.map(|located| located.extent);

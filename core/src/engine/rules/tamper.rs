@@ -214,6 +214,7 @@ pub(in crate::engine) fn judge_reject(
             what,
             past: None,
             details: Map::from_iter([("cause".to_owned(), cause.into())]),
+            permitted: None,
         };
         book.report(finding, terms, frame);
     }
