@@ -6,6 +6,8 @@
 
 mod answers;
 mod clock;
+mod control;
+mod deeds;
 mod ports;
 mod terms;
 
@@ -26,7 +28,7 @@ use crate::broker::{Broker, BrokerConfig};
 use crate::config::{self, Config};
 use crate::desk::Desk;
 use crate::evaluator::{Evaluator, EvaluatorConfig, Ports};
-use crate::http::{HttpConfig, Listening, RenderMetrics};
+use crate::http::{HttpConfig, Listening, ReloadAnswer, ReloadFault, ReloadReport, RenderMetrics};
 use crate::intake::{Intake, IntakeConfig, IntakeError, IntakeStatus, Leftovers};
 use crate::journal::{Journal, JournalConfig};
 use crate::sinks::{
@@ -59,7 +61,7 @@ pub enum AppError {
 impl From<TermsError> for AppError {
     fn from(error: TermsError) -> Self {
         match error {
-            TermsError::Faulty(faults) => Self::Config(faults),
+            TermsError::Faulty(refused) => Self::Config(refused.faults.iter().map(ToString::to_string).collect()),
             TermsError::Storage(error) => Self::Storage(error.to_string()),
         }
     }
@@ -73,10 +75,16 @@ fn start_fault(error: impl Display) -> AppError {
     AppError::Start(error.to_string())
 }
 
+/// Whoever asked for a reload, waiting for what becomes of it.
+type Asked = tokio::sync::oneshot::Sender<Result<ReloadAnswer, String>>;
+
 /// The running service.
 pub struct App {
     config: Config,
     journal: Journal,
+    desk: Desk,
+    /// Reloads that the API asks for.
+    asked: mpsc::Receiver<Asked>,
     clock: Arc<Clock>,
     terms: Arc<Terms>,
     evaluator: Evaluator,
@@ -99,11 +107,14 @@ impl App {
     /// broker or an InfluxDB that is absent is no error.
     pub async fn start(config: Config, render_metrics: RenderMetrics) -> Result<Self, AppError> {
         let mqtt = prepare_mqtt(&config, config.mqtt.clone())?;
+        let control_token =
+            control::token(&config.http.control_token_file).map_err(|fault| AppError::Config(vec![fault]))?;
         // Before the sessions with the broker: a second service that cannot listen must not throw the first one out.
         let listening = Listening::bind(HttpConfig {
             listen: config.http.listen,
             behind_proxy: config.http.behind_proxy,
             host_names: config.http.host_names.clone(),
+            control_token: Some(control_token),
             limits: crate::http::Limits::default(),
         })
         .await
@@ -120,7 +131,6 @@ impl App {
         let cursors = Cursors::open(&config.data_dir.join("sinks.db")).map_err(storage)?;
 
         let terms = Arc::new(Terms::new());
-        let loaded = terms::load(&config, &journal.reader())?;
         let identity = journal.identity();
         let head = *journal.head().borrow();
         desk.belong_to(identity).map_err(storage)?;
@@ -133,9 +143,18 @@ impl App {
         }
         let last = journal.reader().entry(head).map_err(storage)?.map(|entry| entry.arrived);
         let clock = Arc::new(Clock::start(last));
+        let loaded = match terms::load(&config, &journal.reader()) {
+            Err(TermsError::Faulty(refused)) => {
+                deeds::refused(&desk, clock.wall(), "start", &refused).map_err(storage)?;
+                return Err(TermsError::Faulty(refused).into());
+            }
+            other => other?,
+        };
         let mut bodies = vec![Body::Service(true), Body::Clock { offset_ns: clock.offset_ns() }];
         bodies.extend(loaded.bodies.iter().cloned());
         journal.append(clock.journal(), bodies).await.map_err(storage)?;
+        deeds::service(&desk, clock.wall(), true).map_err(storage)?;
+        deeds::in_force(&desk, clock.wall(), "start", &loaded).map_err(storage)?;
         for words in &loaded.words {
             tracing::info!("{words}");
         }
@@ -164,11 +183,14 @@ impl App {
         let sinks =
             start_sinks(&config, &mqtt.publisher, generation, sources(&log, &desk), &cursors, &clock, &stop_sinks);
 
+        // One waits while one is under way: it will read the newest files.
+        let (ask, asked) = mpsc::channel(1);
         let answers = Answers {
             reader: journal.reader(),
             counts: journal.counts(),
             journal_failed: journal.failed(),
-            desk,
+            desk: desk.clone(),
+            reload: ask,
             evaluator: evaluator.status(),
             inquiry: evaluator.inquiry(),
             intake: intake_status,
@@ -185,6 +207,8 @@ impl App {
         Ok(Self {
             config,
             journal,
+            desk,
+            asked,
             clock,
             terms,
             evaluator,
@@ -221,7 +245,13 @@ impl App {
         let failure = loop {
             tokio::select! {
                 () = stop.cancelled() => break None,
-                Some(()) = reload.recv() => self.reload().await,
+                Some(()) = reload.recv() => {
+                    let _ = self.reload("signal").await;
+                }
+                Some(answer) = self.asked.recv() => {
+                    // Whoever asked may have gone.
+                    let _ = answer.send(self.reload("api").await);
+                }
                 _ = looks.tick() => {
                     if let Some(offset_ns) = self.clock.look() {
                         tracing::warn!(offset_s = offset_ns / 1_000_000_000, "the wall clock has stepped; journal time goes on");
@@ -249,29 +279,47 @@ impl App {
         }
     }
 
-    /// Reads agreement and registry again; a fault leaves the old ones in force.
-    async fn reload(&self) {
-        match terms::load(&self.config, &self.journal.reader()) {
-            Ok(loaded) => {
-                if !loaded.bodies.is_empty()
-                    && let Err(error) = self.journal.append(self.clock.journal(), loaded.bodies.clone()).await
-                {
-                    tracing::error!("reload: {error}");
-                    return;
-                }
-                for words in &loaded.words {
-                    tracing::info!("reload: {words}");
-                }
-                self.terms.take(loaded);
-            }
-            Err(TermsError::Storage(error)) => tracing::error!("reload: {error}; what was in force stays in force"),
-            Err(TermsError::Faulty(faults)) => {
-                for fault in &faults {
+    /// Reads agreement and registry again; a fault leaves the old ones in force. The one path for signal and API.
+    async fn reload(&self, by: &'static str) -> Result<ReloadAnswer, String> {
+        let (answer, result) = match terms::load(&self.config, &self.journal.reader()) {
+            Ok(loaded) => self.put_in_force(by, loaded).await,
+            Err(TermsError::Storage(error)) => (Err(error.to_string()), "failed"),
+            Err(TermsError::Faulty(refused)) => {
+                for fault in &refused.faults {
                     tracing::error!("reload: {fault}");
                 }
-                tracing::error!("reload: {} faults; what was in force stays in force", faults.len());
+                tracing::error!("reload: {} faults; what was in force stays in force", refused.faults.len());
+                if let Err(error) = deeds::refused(&self.desk, self.clock.wall(), by, &refused) {
+                    tracing::error!("reload: the audit: {error}");
+                }
+                let told =
+                    |fault: terms::Fault| ReloadFault { file: fault.file, place: fault.place, message: fault.message };
+                (Ok(ReloadAnswer::Faulty(refused.faults.into_iter().map(told).collect())), "refused")
             }
+        };
+        if let Err(error) = &answer {
+            tracing::error!("reload: {error}; what was in force stays in force");
         }
+        metrics::counter!("truceline_app_reloads_total", "result" => result).increment(1);
+        answer
+    }
+
+    async fn put_in_force(&self, by: &str, loaded: terms::Loaded) -> (Result<ReloadAnswer, String>, &'static str) {
+        let changed = !loaded.bodies.is_empty();
+        if changed && let Err(error) = self.journal.append(self.clock.journal(), loaded.bodies.clone()).await {
+            return (Err(error.to_string()), "failed");
+        }
+        for words in &loaded.words {
+            tracing::info!("reload: {words}");
+        }
+        // It is in the journal and so in force: a fault of the audit is told, and the next start heals it.
+        if let Err(error) = deeds::in_force(&self.desk, self.clock.wall(), by, &loaded) {
+            tracing::error!("reload: the audit: {error}");
+        }
+        let (agreement, registry) = (loaded.agreement_change.clone(), loaded.registry_change.clone());
+        self.terms.take(loaded);
+        let result = if changed { "changed" } else { "unchanged" };
+        (Ok(ReloadAnswer::Done(ReloadReport { changed, agreement, registry })), result)
     }
 
     async fn stop(self, failed: bool) -> Result<(), AppError> {
@@ -291,6 +339,9 @@ impl App {
         let mut result = Ok(());
         if !failed {
             let _ = self.journal.append(self.clock.journal(), vec![Body::Service(false)]).await;
+            if let Err(error) = deeds::service(&self.desk, self.clock.wall(), false) {
+                tracing::error!("the audit: {error}");
+            }
             result = self.journal.close().await.map_err(storage);
         }
         if let Some(broker) = self.broker

@@ -6,6 +6,7 @@
 
 pub mod agreement;
 pub mod alert;
+pub mod audit;
 pub mod engine;
 pub mod event;
 pub mod geometry;

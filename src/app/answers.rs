@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot, watch};
 use truceline_core::alert::Alert;
+use truceline_core::audit::AuditEntry;
 use truceline_core::engine::DeviceStatus;
+use truceline_core::event::Event;
 use truceline_core::log::Body;
 use uuid::Uuid;
 
@@ -14,8 +17,8 @@ use super::terms::Terms;
 use crate::desk::{self, Desk};
 use crate::evaluator::{EvaluatorStatus, Inquiry, Phase};
 use crate::http::{
-    AgreementNow, AlertFilter, AlertState, Page, PartStatus, Queries, QueryError, ReadingFilter, ReadingRow,
-    RejectFilter, RejectRow, Stats,
+    AgreementNow, AlertFilter, AlertState, EventFilter, Page, PartStatus, Queries, QueryError, ReadingFilter,
+    ReadingRow, RejectFilter, RejectRow, ReloadAnswer, Stats,
 };
 use crate::intake::IntakeStatus;
 use crate::journal::{self, Counts, Reader};
@@ -27,6 +30,7 @@ pub(super) struct Answers {
     pub(super) counts: watch::Receiver<Counts>,
     pub(super) journal_failed: watch::Receiver<Option<String>>,
     pub(super) desk: Desk,
+    pub(super) reload: mpsc::Sender<super::Asked>,
     pub(super) evaluator: watch::Receiver<EvaluatorStatus>,
     pub(super) inquiry: Inquiry,
     pub(super) intake: watch::Receiver<IntakeStatus>,
@@ -64,6 +68,13 @@ fn in_chunks<T>(
         if next.is_none() || items.len() >= limit || bytes >= max_bytes {
             return Ok(Page { items, next });
         }
+    }
+}
+
+const fn state_of(state: AlertState) -> desk::AlertState {
+    match state {
+        AlertState::Open => desk::AlertState::Open,
+        AlertState::Ended => desk::AlertState::Ended,
     }
 }
 
@@ -123,10 +134,7 @@ impl Queries for Answers {
         let page = self
             .desk
             .alerts(&desk::AlertFilter {
-                state: filter.state.map(|state| match state {
-                    AlertState::Open => desk::AlertState::Open,
-                    AlertState::Ended => desk::AlertState::Ended,
-                }),
+                state: filter.state.map(state_of),
                 rule: filter.rule.as_ref().map(ToString::to_string),
                 category: filter.category.map(str::to_owned),
                 severity: filter.severity,
@@ -147,6 +155,43 @@ impl Queries for Answers {
         let rows = self.desk.history(id).map_err(failed)?;
         let skip = rows.len().saturating_sub(max);
         Ok(rows.into_iter().skip(skip).map(|row| row.alert).collect())
+    }
+
+    fn events(&self, filter: &EventFilter) -> Result<Page<Event>, QueryError> {
+        let page = self
+            .desk
+            .events(&desk::EventFilter {
+                state: filter.state.map(state_of),
+                rule: filter.rule.as_ref().map(ToString::to_string),
+                category: filter.category.map(str::to_owned),
+                subject: filter.subject.clone(),
+                zone: filter.zone.as_ref().map(ToString::to_string),
+                from: filter.from,
+                to: filter.to,
+                cursor: filter.before,
+                limit: filter.limit,
+            })
+            .map_err(failed)?;
+        Ok(Page { items: page.items, next: page.next })
+    }
+
+    fn event(&self, id: Uuid) -> Result<Option<Event>, QueryError> {
+        self.desk.event(id).map_err(failed)
+    }
+
+    fn audit(&self, before: Option<u64>, limit: usize) -> Result<Page<AuditEntry>, QueryError> {
+        let page = self.desk.audit_page(before, limit).map_err(failed)?;
+        Ok(Page { items: page.items, next: page.next })
+    }
+
+    fn reload(&self) -> Result<ReloadAnswer, QueryError> {
+        let (answer, answered) = oneshot::channel();
+        let stopping = || QueryError::Unavailable("the service is stopping".to_owned());
+        match self.reload.try_send(answer) {
+            Ok(()) => answered.blocking_recv().map_err(|_| stopping())?.map_err(QueryError::Failed),
+            Err(TrySendError::Full(_)) => Ok(ReloadAnswer::Busy),
+            Err(TrySendError::Closed(_)) => Err(stopping()),
+        }
     }
 
     fn agreement(&self) -> Result<Option<AgreementNow>, QueryError> {

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::{Arc, RwLock};
 
 use tokio::sync::watch;
-use truceline_core::agreement::{Agreement, Bundle, compile};
+use truceline_core::agreement::{Agreement, AgreementFault, Bundle, compile};
 use truceline_core::log::{Body, Document};
 use truceline_core::registry::{Registry, parse_registry};
 
-use crate::config::load_agreement;
-use crate::config::{Config, read_registry};
+use crate::config::{Config, ConfigFault, load_agreement, read_bundle, read_registry};
+use crate::http::Change;
 use crate::journal::{JournalError, Reader};
 
 /// What is in force, for those who ask.
@@ -26,6 +26,12 @@ pub(super) struct Loaded {
     pub(super) bodies: Vec<Body>,
     /// For the log.
     pub(super) words: Vec<String>,
+    /// Hashes before and after.
+    pub(super) agreement_change: Change,
+    /// Hashes before and after.
+    pub(super) registry_change: Change,
+    /// The agreement's id.
+    pub(super) agreement_id: Option<String>,
 }
 
 impl Terms {
@@ -52,10 +58,34 @@ impl Terms {
     }
 }
 
+/// Files that cannot be taken into force.
+pub(super) struct Refused {
+    /// Every fault of all of them.
+    pub(super) faults: Vec<Fault>,
+    /// The hash of the agreement's files as they are, where all could be read.
+    pub(super) agreement_hash: Option<String>,
+}
+
+/// One fault of a file.
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    pub(super) of_registry: bool,
+    pub(super) file: String,
+    pub(super) place: String,
+    pub(super) message: String,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { file, place, message, .. } = self;
+        if place.is_empty() { write!(f, "{file}: {message}") } else { write!(f, "{file}: {place}: {message}") }
+    }
+}
+
 /// Why terms cannot be taken into force.
 pub(super) enum TermsError {
     /// Every fault of the files.
-    Faulty(Vec<String>),
+    Faulty(Refused),
     /// The journal cannot be read.
     Storage(JournalError),
 }
@@ -69,11 +99,23 @@ pub(super) fn load(config: &Config, reader: &Reader) -> Result<Loaded, TermsErro
         reader.latest_registry().map_err(TermsError::Storage)?,
     );
     let mut faults = Vec::new();
-    let mut loaded = Loaded { agreement: None, registry: None, bodies: Vec::new(), words: Vec::new() };
+    let hash = |held: &Option<Document>| held.as_ref().map(|held| held.hash.clone());
+    let (agreement_hash, registry_hash) = (hash(&held_agreement), hash(&held_registry));
+    let mut loaded = Loaded {
+        agreement: None,
+        registry: None,
+        bodies: Vec::new(),
+        words: Vec::new(),
+        agreement_change: Change { before: agreement_hash.clone(), after: agreement_hash },
+        registry_change: Change { before: registry_hash.clone(), after: registry_hash },
+        agreement_id: None,
+    };
     match agreement(config.agreement_dir.as_deref(), held_agreement) {
         Ok(Some((document, agreement, is_new))) => {
             let said = format!("agreement '{}' {}", agreement.id, &document.hash[..12.min(document.hash.len())]);
             loaded.words.push(if is_new { format!("{said} comes into force") } else { format!("{said} is in force") });
+            loaded.agreement_id = Some(agreement.id.to_string());
+            loaded.agreement_change.after = Some(document.hash.clone());
             loaded.agreement = Some(Arc::new(agreement));
             if is_new {
                 loaded.bodies.push(Body::Agreement(document));
@@ -87,6 +129,7 @@ pub(super) fn load(config: &Config, reader: &Reader) -> Result<Loaded, TermsErro
     match registry(config.devices_file.as_deref(), held_registry) {
         Ok(Some((document, registry, is_new))) => {
             loaded.words.push(format!("{} devices are registered", registry.devices.len()));
+            loaded.registry_change.after = Some(document.hash.clone());
             loaded.registry = Some(registry);
             if is_new {
                 loaded.bodies.push(Body::Registry(document));
@@ -99,24 +142,39 @@ pub(super) fn load(config: &Config, reader: &Reader) -> Result<Loaded, TermsErro
         }
         Err(found) => faults.extend(found),
     }
-    if faults.is_empty() { Ok(loaded) } else { Err(TermsError::Faulty(faults)) }
+    if faults.is_empty() {
+        return Ok(loaded);
+    }
+    let files = config.agreement_dir.as_deref().and_then(|dir| read_bundle(dir).ok());
+    Err(TermsError::Faulty(Refused { faults, agreement_hash: files.map(|bundle| bundle.document().hash) }))
 }
 
 /// A document, what it says, and whether the journal has to be told.
-type Found<T> = Result<Option<(Document, T, bool)>, Vec<String>>;
+type Found<T> = Result<Option<(Document, T, bool)>, Vec<Fault>>;
 
 fn agreement(dir: Option<&Path>, held: Option<Document>) -> Found<Agreement> {
     let Some(dir) = dir else {
         let Some(document) = held else { return Ok(None) };
-        let fault =
-            |fault: &dyn std::fmt::Display| format!("the agreement of the last run: {fault}; set agreement.dir");
+        let fault = |fault: &dyn std::fmt::Display| Fault {
+            of_registry: false,
+            file: "the agreement of the last run".to_owned(),
+            place: String::new(),
+            message: format!("{fault}; set agreement.dir"),
+        };
         let bundle = Bundle::from_document(&document).map_err(|error| vec![fault(&error)])?;
         let agreement =
             compile(&bundle).map_err(|faults| faults.iter().map(|found| fault(found)).collect::<Vec<_>>())?;
         return Ok(Some((document, agreement, false)));
     };
-    let (bundle, agreement) = load_agreement(dir)
-        .map_err(|faults| faults.into_iter().map(|fault| format!("{}/{fault}", dir.display())).collect::<Vec<_>>())?;
+    let (bundle, agreement) = load_agreement(dir).map_err(|faults| {
+        let named = |fault: AgreementFault| Fault {
+            of_registry: false,
+            file: format!("{}/{}", dir.display(), fault.file),
+            place: fault.place,
+            message: fault.message,
+        };
+        faults.into_iter().map(named).collect::<Vec<_>>()
+    })?;
     let document = bundle.document();
     let is_new = held.is_none_or(|held| held.hash != document.hash);
     Ok(Some((document, agreement, is_new)))
@@ -128,13 +186,25 @@ fn registry(file: Option<&Path>, held: Option<Document>) -> Found<Registry> {
         let registry = parse_registry(&document.text).map_err(|faults| {
             faults
                 .iter()
-                .map(|fault| format!("the registry of the last run: {fault}; set devices.file"))
+                .map(|fault| Fault {
+                    of_registry: true,
+                    file: "the registry of the last run".to_owned(),
+                    place: String::new(),
+                    message: format!("{fault}; set devices.file"),
+                })
                 .collect::<Vec<_>>()
         })?;
         return Ok(Some((document, registry, false)));
     };
-    let (text, registry) =
-        read_registry(file).map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let (text, registry) = read_registry(file).map_err(|faults| {
+        let named = |fault: ConfigFault| Fault {
+            of_registry: true,
+            file: fault.source_name,
+            place: fault.key,
+            message: fault.message,
+        };
+        faults.into_iter().map(named).collect::<Vec<_>>()
+    })?;
     let document = Document::new(text);
     let is_new = held.is_none_or(|held| held.hash != document.hash);
     Ok(Some((document, registry, is_new)))

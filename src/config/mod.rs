@@ -96,6 +96,7 @@ pub struct Http {
     pub listen: SocketAddr,
     pub behind_proxy: bool,
     pub host_names: Vec<String>,
+    pub control_token_file: PathBuf,
 }
 
 /// What is kept, and for how long.

@@ -1,7 +1,7 @@
 //! Ranges and meanings: from the merged table to the typed configuration.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::{Table, Value};
@@ -43,7 +43,7 @@ impl Check<'_> {
         let mqtt = self.mqtt();
         let broker = self.broker();
         let intake = self.intake();
-        let http = self.http();
+        let http = self.http(data_dir.as_deref());
         let journal = Journal {
             retention: Duration::from_secs(self.whole_number("journal.retention_days", 1, 36_500) * DAY_S),
             max_bytes: Some(self.whole_number("journal.max_gib", 0, 1 << 20) << 30).filter(|bytes| *bytes > 0),
@@ -146,7 +146,7 @@ impl Check<'_> {
         }
     }
 
-    fn http(&mut self) -> Option<Http> {
+    fn http(&mut self, data_dir: Option<&Path>) -> Option<Http> {
         let behind_proxy = self.boolean("http.behind_proxy");
         let host_names = match self.value("http.host_names") {
             Some(Value::Array(items)) => {
@@ -164,7 +164,9 @@ impl Check<'_> {
             );
             self.add("http.listen", &message);
         }
-        Some(Http { listen, behind_proxy, host_names })
+        let own = || data_dir.map(|dir| dir.join("control.token"));
+        let control_token_file = self.path("http.control_token_file").or_else(own)?;
+        Some(Http { listen, behind_proxy, host_names, control_token_file })
     }
 
     fn influxdb(&mut self) -> Option<Influxdb> {

@@ -9,6 +9,7 @@
 //! All methods block on the disk; call them from a blocking thread.
 
 mod apply;
+mod audit;
 mod error;
 mod events;
 mod read;

@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::error::DeskError;
 
 /// Each step brings a file from the version of its index to the next; steps are only ever added.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "
     -- How far the journal has been judged: everything that entries up to `through` caused is in the log.
     CREATE TABLE cursor (one INTEGER PRIMARY KEY CHECK (one = 1), through INTEGER NOT NULL) STRICT;
@@ -90,6 +90,24 @@ const STEPS: [&str; 2] = [
     ) STRICT;
     CREATE UNIQUE INDEX event_log_by_cause ON event_log (offset, n);
     CREATE UNIQUE INDEX event_log_by_event ON event_log (event, revision);
+",
+    "
+    -- Who did what, as a chain of hashes; entries are added, and nothing else.
+    CREATE TABLE audit (
+        seq INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        actor TEXT NOT NULL,
+        action TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        detail TEXT NOT NULL,
+        previous TEXT NOT NULL,
+        hash TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX audit_by_action ON audit (action, seq);
+    CREATE TRIGGER audit_is_not_altered BEFORE UPDATE ON audit
+        BEGIN SELECT RAISE(ABORT, 'entries of the audit are not altered'); END;
+    CREATE TRIGGER audit_is_not_removed BEFORE DELETE ON audit
+        BEGIN SELECT RAISE(ABORT, 'entries of the audit are not removed'); END;
 ",
 ];
 

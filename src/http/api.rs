@@ -12,10 +12,10 @@ use uuid::Uuid;
 
 use super::agreement::{AgreementItem, CATEGORIES};
 use super::cursor::{self, List};
-use super::items::{AlertDetail, AlertItem, ListPage, ReadingItem, RejectItem, StatsItem};
+use super::items::{AlertDetail, AlertItem, EventItem, ListPage, ReadingItem, RejectItem, StatsItem};
 use super::params::{MAX_LIMIT, Params};
 use super::problem::Problem;
-use super::queries::{AlertFilter, AlertState, Page, Queries, QueryError, ReadingFilter, RejectFilter};
+use super::queries::{AlertFilter, AlertState, EventFilter, Queries, QueryError, ReadingFilter, RejectFilter};
 use super::router::Context;
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -46,13 +46,13 @@ pub(super) async fn readings(State(context): State<Context>, uri: Uri) -> Answer
         kind: params.word("kind", &KINDS.map(|kind| (kind, kind))),
         from,
         to,
-        before: params.cursor(List::Readings),
+        before: params.place(List::Readings),
         limit: params.limit(MAX_LIMIT),
         max_bytes: PAGE_BYTES,
     };
     params.finish()?;
     // Decoding a thousand readings is work of its own: it stays on the blocking thread.
-    ask(&context, move |queries| Ok(list(List::Readings, queries.readings(&filter)?, ReadingItem::from))).await
+    ask(&context, move |queries| Ok(ListPage::new(List::Readings, queries.readings(&filter)?, ReadingItem::from))).await
 }
 
 pub(super) async fn rejects(State(context): State<Context>, uri: Uri) -> Answer<ListPage<RejectItem>> {
@@ -62,13 +62,13 @@ pub(super) async fn rejects(State(context): State<Context>, uri: Uri) -> Answer<
     let filter = RejectFilter {
         reason: params.word("reason", &RejectReason::ALL.map(|reason| (reason.as_str(), reason))),
         device: params.id("device"),
-        before: params.cursor(List::Rejects),
+        before: params.place(List::Rejects),
         limit: params.limit(if with_bytes { MAX_LIMIT_WITH_BYTES } else { MAX_LIMIT }),
         max_bytes: PAGE_BYTES,
     };
     params.finish()?;
     ask(&context, move |queries| {
-        Ok(list(List::Rejects, queries.rejects(&filter)?, |row| RejectItem::new(row, with_bytes)))
+        Ok(ListPage::new(List::Rejects, queries.rejects(&filter)?, |row| RejectItem::new(row, with_bytes)))
     })
     .await
 }
@@ -108,11 +108,11 @@ pub(super) async fn alerts(State(context): State<Context>, uri: Uri) -> Answer<L
         severity: params.word("severity", &SEVERITIES),
         from,
         to,
-        before: params.cursor(List::Alerts),
+        before: params.place(List::Alerts),
         limit: params.limit(MAX_LIMIT),
     };
     params.finish()?;
-    ask(&context, move |queries| Ok(list(List::Alerts, queries.alerts(&filter)?, AlertItem::from))).await
+    ask(&context, move |queries| Ok(ListPage::new(List::Alerts, queries.alerts(&filter)?, AlertItem::from))).await
 }
 
 pub(super) async fn alert(State(context): State<Context>, Path(text): Path<String>, uri: Uri) -> Answer<AlertDetail> {
@@ -126,6 +126,33 @@ pub(super) async fn alert(State(context): State<Context>, Path(text): Path<Strin
     })
     .await?;
     found.0.map(Json).ok_or_else(|| Problem::not_found(format!("there is no alert {id}")))
+}
+
+pub(super) async fn events(State(context): State<Context>, uri: Uri) -> Answer<ListPage<EventItem>> {
+    let known = ["state", "rule", "category", "subject", "zone", "from", "to", "limit", "cursor"];
+    let mut params = Params::read(&uri, &known);
+    let (from, to) = params.interval();
+    let filter = EventFilter {
+        state: params.word("state", &STATES),
+        rule: params.id("rule"),
+        category: params.word("category", &CATEGORIES.map(|category| (category, category))),
+        subject: params.text("subject"),
+        zone: params.id("zone"),
+        from,
+        to,
+        before: params.place(List::Events),
+        limit: params.limit(MAX_LIMIT),
+    };
+    params.finish()?;
+    ask(&context, move |queries| Ok(ListPage::new(List::Events, queries.events(&filter)?, EventItem::from))).await
+}
+
+pub(super) async fn event(State(context): State<Context>, Path(text): Path<String>, uri: Uri) -> Answer<EventItem> {
+    Params::read(&uri, &[]).finish()?;
+    let id: Uuid =
+        text.parse().map_err(|_| Problem::not_found("an event's id is a UUID; take it from /api/v1/events"))?;
+    let found = ask(&context, move |queries| Ok(queries.event(id)?.map(EventItem::from))).await?;
+    found.0.map(Json).ok_or_else(|| Problem::not_found(format!("there is no event {id}")))
 }
 
 pub(super) async fn agreement(State(context): State<Context>, uri: Uri) -> Answer<AgreementItem> {
@@ -143,15 +170,8 @@ pub(super) async fn stats(State(context): State<Context>, uri: Uri) -> Answer<St
     ask(&context, |queries| Ok(StatsItem::from(queries.stats()?))).await
 }
 
-fn list<T, I>(list: List, page: Page<T>, item: impl FnMut(T) -> I) -> ListPage<I> {
-    ListPage {
-        items: page.items.into_iter().map(item).collect(),
-        next: page.next.map(|place| cursor::encode(list, &place.to_string())),
-    }
-}
-
 /// Asks the stores on a blocking thread, a bounded number at once.
-async fn ask<T: Serialize + Send + 'static>(
+pub(super) async fn ask<T: Serialize + Send + 'static>(
     context: &Context,
     question: impl FnOnce(&dyn Queries) -> Result<T, QueryError> + Send + 'static,
 ) -> Answer<T> {

@@ -9,6 +9,8 @@ pub(super) enum List {
     Rejects,
     Devices,
     Alerts,
+    Events,
+    Audit,
 }
 
 impl List {
@@ -18,6 +20,8 @@ impl List {
             Self::Rejects => "x1",
             Self::Devices => "d1",
             Self::Alerts => "a1",
+            Self::Events => "e1",
+            Self::Audit => "u1",
         }
     }
 }

@@ -5,17 +5,41 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use truceline_core::agreement::Severity;
 use truceline_core::alert::{Alert, Certainty};
+use truceline_core::event::Event;
 use truceline_core::id::Id;
 use truceline_core::time::Time;
 use truceline_core::wire::{Encoding, Reading, RejectReason, TimeBasis, decode_one};
 
-use super::queries::{ReadingRow, RejectRow, Stats};
+use super::cursor::{self, List};
+use super::queries::{Page, ReadingRow, RejectRow, Stats};
 
 /// A page as it is written.
 #[derive(Serialize)]
 pub(super) struct ListPage<T> {
     pub items: Vec<T>,
     pub next: Option<String>,
+}
+
+impl<I> ListPage<I> {
+    pub(super) fn new<T>(list: List, page: Page<T>, item: impl FnMut(T) -> I) -> Self {
+        Self {
+            items: page.items.into_iter().map(item).collect(),
+            next: page.next.map(|place| cursor::encode(list, &place.to_string())),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct EventItem {
+    state: &'static str,
+    #[serde(flatten)]
+    event: Event,
+}
+
+impl From<Event> for EventItem {
+    fn from(event: Event) -> Self {
+        Self { state: if event.ended.is_some() { "ended" } else { "open" }, event }
+    }
 }
 
 #[derive(Serialize)]

@@ -6,6 +6,7 @@
 
 mod agreement;
 mod api;
+mod control;
 mod cursor;
 mod guard;
 mod items;
@@ -21,8 +22,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use queries::{
-    AgreementNow, AlertFilter, AlertState, Page, PartStatus, Queries, QueryError, ReadingFilter, ReadingRow,
-    RejectFilter, RejectRow, Stats,
+    AgreementNow, AlertFilter, AlertState, Change, EventFilter, Page, PartStatus, Queries, QueryError, ReadingFilter,
+    ReadingRow, RejectFilter, RejectRow, ReloadAnswer, ReloadFault, ReloadReport, Stats,
 };
 pub use server::{HttpError, Listening, RenderMetrics, Server};
 
@@ -35,6 +36,8 @@ pub struct HttpConfig {
     pub behind_proxy: bool,
     /// Names that a request's `Host` may have beside the loopback ones, without a port.
     pub host_names: Vec<String>,
+    /// What a reload and the audit ask for; without it nobody has either.
+    pub control_token: Option<String>,
     /// What bounds it.
     pub limits: Limits,
 }

@@ -53,6 +53,11 @@ impl Params {
         self.parsed(name, "1 to 32 of a-z, 0-9 and '-', not starting with '-'", |text| text.parse().ok())
     }
 
+    /// Any text of at most 256 bytes.
+    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+        self.parsed(name, "1 to 256 bytes", |text| (1..=256).contains(&text.len()).then(|| text.to_owned()))
+    }
+
     pub(super) fn time(&mut self, name: &str) -> Option<Time> {
         self.parsed(name, "a time in UTC such as 2026-11-24T03:00:00Z", |text| text.parse().ok())
     }
@@ -84,6 +89,13 @@ impl Params {
     pub(super) fn cursor<T: std::str::FromStr>(&mut self, list: List) -> Option<T> {
         self.parsed("cursor", "the 'next' of a page of this list, unchanged", |text| {
             cursor::decode(list, text)?.parse().ok()
+        })
+    }
+
+    /// The place at which the page before ended, in a list whose places are numbers of a store.
+    pub(super) fn place(&mut self, list: List) -> Option<u64> {
+        self.parsed("cursor", "the 'next' of a page of this list, unchanged", |text| {
+            cursor::decode(list, text)?.parse().ok().filter(|place| i64::try_from(*place).is_ok())
         })
     }
 

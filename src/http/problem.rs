@@ -5,12 +5,15 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::queries::ReloadFault;
+
 /// A problem; travels as an extension of its response until its `instance` is known.
 #[derive(Clone, Debug)]
 pub(super) struct Problem {
     status: StatusCode,
     detail: String,
     errors: Vec<ParameterFault>,
+    faults: Vec<ReloadFault>,
     retry_after_s: Option<u32>,
 }
 
@@ -31,11 +34,13 @@ struct Document<'a> {
     instance: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [ParameterFault],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    faults: &'a [ReloadFault],
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), errors: Vec::new(), retry_after_s: None }
+        Self { status, detail: detail.into(), errors: Vec::new(), faults: Vec::new(), retry_after_s: None }
     }
 
     pub(super) fn not_found(detail: impl Into<String>) -> Self {
@@ -45,6 +50,21 @@ impl Problem {
     /// Not now, but soon.
     pub(super) fn busy(detail: impl Into<String>) -> Self {
         Self { retry_after_s: Some(2), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
+    }
+
+    /// Too often.
+    pub(super) fn too_many(detail: impl Into<String>, retry_after_s: u32) -> Self {
+        Self { retry_after_s: Some(retry_after_s), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
+    }
+
+    /// Files that cannot be taken into force.
+    pub(super) fn faults(faults: Vec<ReloadFault>) -> Self {
+        let detail = format!("{} faults; what was in force stays in force", faults.len());
+        Self { faults, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
+    }
+
+    pub(super) fn is_unauthorized(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
     }
 
     /// All parameters that cannot be used.
@@ -62,6 +82,7 @@ impl Problem {
             detail: &self.detail,
             instance,
             errors: &self.errors,
+            faults: &self.faults,
         };
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let headers = response.headers_mut();

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use truceline_core::agreement::{Agreement, Severity};
 use truceline_core::alert::Alert;
+use truceline_core::audit::AuditEntry;
 use truceline_core::engine::DeviceStatus;
+use truceline_core::event::Event;
 use truceline_core::id::Id;
 use truceline_core::log::{ReadingEntry, RejectEntry};
 use truceline_core::time::Time;
@@ -37,6 +39,29 @@ pub trait Queries: Send + Sync + 'static {
 
     /// The newest `max` revisions of an alert, the oldest of them first.
     fn alert_history(&self, id: Uuid, max: usize) -> Result<Vec<Alert>, QueryError>;
+
+    /// Events in their current revision, the latest opened first.
+    fn events(&self, filter: &EventFilter) -> Result<Page<Event>, QueryError> {
+        let _ = filter;
+        Ok(Page { items: Vec::new(), next: None })
+    }
+
+    /// An event in its current revision.
+    fn event(&self, id: Uuid) -> Result<Option<Event>, QueryError> {
+        let _ = id;
+        Ok(None)
+    }
+
+    /// Entries of the audit with numbers below `before`, the newest first.
+    fn audit(&self, before: Option<u64>, limit: usize) -> Result<Page<AuditEntry>, QueryError> {
+        let _ = (before, limit);
+        Ok(Page { items: Vec::new(), next: None })
+    }
+
+    /// Reads agreement and registry again, and waits for the end of it.
+    fn reload(&self) -> Result<ReloadAnswer, QueryError> {
+        Err(QueryError::Unavailable("nothing can be read again here".to_owned()))
+    }
 
     /// The agreement that is in force, and journal time; `None` when none is configured.
     fn agreement(&self) -> Result<Option<AgreementNow>, QueryError>;
@@ -146,6 +171,68 @@ pub struct AlertFilter {
     pub before: Option<u64>,
     /// Most items, 1 to 1,000.
     pub limit: usize,
+}
+
+/// Which events; what is absent does not filter.
+#[derive(Clone, Debug)]
+pub struct EventFilter {
+    /// Only these.
+    pub state: Option<AlertState>,
+    /// Only of the rule with this id.
+    pub rule: Option<Id>,
+    /// Only of this kind of rule.
+    pub category: Option<&'static str>,
+    /// Only of this subject.
+    pub subject: Option<String>,
+    /// Only of this zone.
+    pub zone: Option<Id>,
+    /// Whose latest reading is at or after this.
+    pub from: Option<Time>,
+    /// That started before this.
+    pub to: Option<Time>,
+    /// The `next` of the page before.
+    pub before: Option<u64>,
+    /// Most items, 1 to 1,000.
+    pub limit: usize,
+}
+
+/// What became of a reload.
+#[derive(Clone, Debug, serde::Serialize)]
+pub enum ReloadAnswer {
+    /// The files are good; they are in force.
+    Done(ReloadReport),
+    /// One is under way and another waits.
+    Busy,
+    /// Every fault of the files; what was in force stays in force.
+    Faulty(Vec<ReloadFault>),
+}
+
+/// Hashes before and after a reload; null where there is none.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct ReloadReport {
+    /// Whether anything is in force now that was not before.
+    pub changed: bool,
+    /// The agreement's.
+    pub agreement: Change,
+    /// The registry's.
+    pub registry: Change,
+}
+
+/// What was and what is in force, each by its hash.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[allow(missing_docs)]
+pub struct Change {
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+/// One fault of a file.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[allow(missing_docs)]
+pub struct ReloadFault {
+    pub file: String,
+    pub place: String,
+    pub message: String,
 }
 
 /// Whether an alert goes on.

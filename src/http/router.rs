@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Router, extract::Request};
 use tokio::sync::Semaphore;
 
 use super::problem::Problem;
 use super::queries::Queries;
 use super::server::RenderMetrics;
-use super::{HttpConfig, Limits, api, guard, page, probes};
+use super::{HttpConfig, Limits, api, control, guard, page, probes};
 
 /// What every handler has at hand; cheap to clone.
 #[derive(Clone)]
@@ -21,6 +21,8 @@ pub(super) struct Context {
     pub turns: Arc<Semaphore>,
     pub limits: Limits,
     pub host_names: Arc<[String]>,
+    pub control_token: Option<Arc<str>>,
+    pub pace: Arc<control::Pace>,
 }
 
 pub(super) fn router(config: &HttpConfig, queries: Arc<dyn Queries>, render_metrics: RenderMetrics) -> Router {
@@ -30,6 +32,8 @@ pub(super) fn router(config: &HttpConfig, queries: Arc<dyn Queries>, render_metr
         turns: Arc::new(Semaphore::new(config.limits.queries)),
         limits: config.limits,
         host_names: config.host_names.clone().into(),
+        control_token: config.control_token.as_deref().map(Into::into),
+        pace: Arc::default(),
     };
     let mut router = Router::new()
         .route("/healthz", get(probes::healthz))
@@ -40,7 +44,11 @@ pub(super) fn router(config: &HttpConfig, queries: Arc<dyn Queries>, render_metr
         .route("/api/v1/devices", get(api::devices))
         .route("/api/v1/alerts", get(api::alerts))
         .route("/api/v1/alerts/{id}", get(api::alert))
+        .route("/api/v1/events", get(api::events))
+        .route("/api/v1/events/{id}", get(api::event))
         .route("/api/v1/agreement", get(api::agreement))
+        .route("/api/v1/agreement/reload", post(control::reload))
+        .route("/api/v1/audit", get(control::audit))
         .route("/api/v1/stats", get(api::stats));
     for asset in page::ASSETS {
         router = router.route(asset.path, get(async move || page::answer(asset)));
@@ -59,6 +67,7 @@ async fn no_such_path(request: Request) -> Problem {
 }
 
 async fn no_such_method(request: Request) -> Problem {
-    let detail = format!("{} is not possible here; use GET", request.method());
+    let own = if request.uri().path() == "/api/v1/agreement/reload" { "POST" } else { "GET" };
+    let detail = format!("{} is not possible here; use {own}", request.method());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
 }

@@ -32,6 +32,7 @@ pub fn config() -> HttpConfig {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         behind_proxy: false,
         host_names: vec!["watch.example".to_owned()],
+        control_token: Some("5".repeat(64)),
         limits: Limits::default(),
     }
 }

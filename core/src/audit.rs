@@ -1,0 +1,141 @@
+//! The audit: a chain of entries, each of which holds the hash of the one before.
+//!
+//! Whoever alters, removes or inserts an entry breaks the chain at it or after it, unless all that follow
+//! are computed anew. What the chain alone cannot show is that its last entries were cut off: keep the hash of
+//! the newest one elsewhere, as the service's log does.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::time::Time;
+
+/// What stands for the hash before the first entry.
+pub const NO_HASH: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// Starts the bytes that are hashed, so that they are the bytes of nothing else.
+const DOMAIN: &str = "truceline:audit:1";
+
+/// One entry: who did what to what, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// 1, 2, 3, … without gaps.
+    pub seq: u64,
+    /// Wall time.
+    pub at: Time,
+    /// Who: `service`, `signal` or `api`.
+    pub actor: String,
+    /// What was done, such as `agreement_in_force`.
+    pub action: String,
+    /// To what, such as an agreement's id.
+    pub subject: String,
+    /// More of it, as JSON; the text itself is hashed.
+    pub detail: String,
+    /// The hash of the entry before, 64 hexadecimal digits; [`NO_HASH`] for the first.
+    pub previous: String,
+    /// SHA-256 of all the above in [`AuditEntry::canonical`], 64 hexadecimal digits.
+    pub hash: String,
+}
+
+/// What an entry says, before it has its place in the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deed {
+    /// See [`AuditEntry::actor`].
+    pub actor: String,
+    /// See [`AuditEntry::action`].
+    pub action: String,
+    /// See [`AuditEntry::subject`].
+    pub subject: String,
+    /// See [`AuditEntry::detail`].
+    pub detail: serde_json::Value,
+}
+
+/// The first entry at which a chain does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the audit does not hold at entry {seq}: {why}")]
+pub struct Broken {
+    /// Its number; of an entry that is missing, the number it would have.
+    pub seq: u64,
+    /// What does not hold.
+    pub why: &'static str,
+}
+
+impl AuditEntry {
+    /// The entry that follows `before` in the chain; the first one without it.
+    pub fn after(before: Option<&Self>, at: Time, deed: Deed) -> Self {
+        let mut entry = Self {
+            seq: before.map_or(1, |before| before.seq.saturating_add(1)),
+            at,
+            actor: deed.actor,
+            action: deed.action,
+            subject: deed.subject,
+            detail: deed.detail.to_string(),
+            previous: before.map_or_else(|| NO_HASH.to_owned(), |before| before.hash.clone()),
+            hash: String::new(),
+        };
+        entry.hash = entry.expected_hash();
+        entry
+    }
+
+    /// The bytes that are hashed: domain, number, nanoseconds, then each text, all with their lengths before them.
+    pub fn canonical(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let (seq, at) = (self.seq.to_le_bytes(), self.at.nanos().to_le_bytes());
+        let texts =
+            [&self.actor, &self.action, &self.subject, &self.detail, &self.previous].map(|text| text.as_bytes());
+        for part in [DOMAIN.as_bytes(), &seq, &at].into_iter().chain(texts) {
+            bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(part);
+        }
+        bytes
+    }
+
+    /// The hash that it must have.
+    pub fn expected_hash(&self) -> String {
+        use std::fmt::Write;
+        let mut hash = String::with_capacity(64);
+        for byte in Sha256::digest(self.canonical()) {
+            let _ = write!(hash, "{byte:02x}");
+        }
+        hash
+    }
+}
+
+/// Follows a chain from its first entry; fed with one entry after the other.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    next: u64,
+    hash: String,
+}
+
+impl Default for Verifier {
+    fn default() -> Self {
+        Self { next: 1, hash: NO_HASH.to_owned() }
+    }
+}
+
+impl Verifier {
+    /// Takes the next entry.
+    ///
+    /// # Errors
+    /// The chain does not hold there.
+    pub fn take(&mut self, entry: &AuditEntry) -> Result<(), Broken> {
+        let broken = |seq, why| Err(Broken { seq, why });
+        if entry.seq != self.next {
+            return broken(self.next, "it is missing");
+        }
+        if entry.previous != self.hash {
+            return broken(entry.seq, "it does not follow the entry before it");
+        }
+        if entry.hash != entry.expected_hash() {
+            return broken(entry.seq, "it was altered");
+        }
+        self.next += 1;
+        self.hash.clone_from(&entry.hash);
+        Ok(())
+    }
+
+    /// How many entries hold, and the hash of the last of them.
+    pub fn held(&self) -> (u64, &str) {
+        (self.next - 1, &self.hash)
+    }
+}
