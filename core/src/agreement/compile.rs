@@ -63,6 +63,7 @@ pub fn compile(bundle: &Bundle) -> Result<Agreement, Vec<AgreementFault>> {
             status,
             late_after: Span::from_secs_f64(late_after_s),
             flood,
+            versions: lines::by_time(&lines),
             lines,
             zones,
             rules,

@@ -1,10 +1,23 @@
 //! `[[line]]`.
 
-use super::shapes::Shapes;
+use super::shapes::{Found, Shapes};
 use super::versions::{MAX_VERSIONS, check_overlaps, validity};
 use super::{Line, Validity};
 use crate::id::Id;
 use crate::keys::{Keys, called};
+use std::collections::BTreeMap;
+
+/// The places of each line's versions, by time.
+pub(super) fn by_time(lines: &[Line]) -> BTreeMap<Id, Vec<usize>> {
+    let mut versions: BTreeMap<Id, Vec<usize>> = BTreeMap::new();
+    for (place, line) in lines.iter().enumerate() {
+        versions.entry(line.id.clone()).or_default().push(place);
+    }
+    for places in versions.values_mut() {
+        places.sort_by_key(|place| lines.get(*place).and_then(|line| line.validity.from));
+    }
+    versions
+}
 
 pub(super) fn read(top: &mut Keys<'_>, shapes: &mut Shapes<'_>) -> Vec<Line> {
     let mut lines = Vec::new();
@@ -24,8 +37,16 @@ pub(super) fn read(top: &mut Keys<'_>, shapes: &mut Shapes<'_>) -> Vec<Line> {
         let course = shapes.course(&mut keys);
         if let Some(id) = id {
             versions.push((id.clone(), validity));
-            if let Some(course) = course {
-                lines.push(Line { id, validity, side_names: [side_a, side_b], course: course.into() });
+            if let Some(Found { held, spare }) = course {
+                lines.push(Line {
+                    validity,
+                    side_names: [side_a, side_b],
+                    print: held.print(id.as_str()),
+                    recent: shapes.recent(),
+                    id,
+                    held,
+                    spare,
+                });
             }
         }
         top.absorb(keys.finish());

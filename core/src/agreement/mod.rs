@@ -6,6 +6,7 @@
 mod activities;
 mod bundle;
 mod compile;
+mod held;
 mod kinds;
 mod lines;
 mod meeting;
@@ -20,7 +21,7 @@ pub use bundle::Bundle;
 pub use compile::{AgreementFault, compile};
 pub use warnings::{AgreementWarning, LONG_ACTIVITY, WIDE_ACTIVITY_M, warnings};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,8 @@ pub struct Agreement {
     pub flood: FloodTerms,
     /// Lines; several with one id are versions of it, the first id is the primary line.
     pub lines: Vec<Line>,
+    /// The places of each line's versions in `lines`, by time.
+    versions: BTreeMap<Id, Vec<usize>>,
     /// Zones; several with one id are versions of it.
     pub zones: Vec<Zone>,
     /// Rules, in the file's order.
@@ -98,13 +101,28 @@ pub struct Line {
     pub validity: Validity,
     /// What people call side A and side B.
     pub side_names: [String; 2],
-    course: Arc<Course>,
+    held: Arc<held::Held>,
+    recent: Arc<held::Recent>,
+    /// Of a version that cannot be indexed, which none that was compiled is.
+    spare: Arc<Course>,
+    print: u64,
 }
 
 impl Line {
-    /// The line or control area itself, indexed.
+    /// The line or control area itself, indexed: one of many versions is indexed when it is asked for, and then
+    /// kept for a while.
     pub fn course(&self) -> Arc<Course> {
-        Arc::clone(&self.course)
+        self.recent.course(&self.held).unwrap_or_else(|| Arc::clone(&self.spare))
+    }
+
+    /// What tells it from another line or another version.
+    pub(crate) const fn print(&self) -> u64 {
+        self.print
+    }
+
+    /// Whether both versions are the same, vertex by vertex.
+    pub fn has_course_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.held, &other.held)
     }
 }
 
@@ -309,7 +327,14 @@ pub struct Activity {
 impl Agreement {
     /// The version of line `id` in force at `time`.
     pub fn line(&self, id: &Id, time: Time) -> Option<&Line> {
-        self.lines.iter().find(|line| line.id == *id && line.validity.contains(time))
+        let versions = self.versions.get(id)?;
+        let after = versions.partition_point(|place| self.from(*place).is_none_or(|from| from <= time));
+        let line = self.lines.get(*versions.get(after.checked_sub(1)?)?)?;
+        line.validity.contains(time).then_some(line)
+    }
+
+    fn from(&self, place: usize) -> Option<Time> {
+        self.lines.get(place).and_then(|line| line.validity.from)
     }
 
     /// The primary line's version in force at `time`.

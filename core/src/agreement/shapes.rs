@@ -1,6 +1,9 @@
 //! The GeoJSON files of a bundle, each read once.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::held::{Held, Recent, Shelf};
 
 use super::{AgreementFault, Bundle};
 use crate::geometry::{Area, Course, Shape, ShapeFault, parse_geojson};
@@ -11,11 +14,27 @@ pub(super) struct Shapes<'b> {
     bundle: &'b Bundle,
     read: BTreeMap<String, Option<Shape>>,
     faults: Vec<AgreementFault>,
+    lines: BTreeMap<String, Arc<Held>>,
+    shelf: Shelf,
+    spare: Option<Arc<Course>>,
+}
+
+/// What a line's file holds.
+pub(super) struct Found {
+    pub held: Arc<Held>,
+    pub spare: Arc<Course>,
 }
 
 impl<'b> Shapes<'b> {
     pub(super) fn new(bundle: &'b Bundle) -> Self {
-        Self { bundle, read: BTreeMap::new(), faults: Vec::new() }
+        Self {
+            bundle,
+            read: BTreeMap::new(),
+            faults: Vec::new(),
+            lines: BTreeMap::new(),
+            shelf: Shelf::default(),
+            spare: None,
+        }
     }
 
     pub(super) fn into_faults(self) -> Vec<AgreementFault> {
@@ -23,12 +42,31 @@ impl<'b> Shapes<'b> {
     }
 
     /// The line or control area in the file that the key `file` names.
-    pub(super) fn course(&mut self, keys: &mut Keys<'_>) -> Option<Course> {
+    pub(super) fn course(&mut self, keys: &mut Keys<'_>) -> Option<Found> {
         let name = keys.text("file")?;
-        match Course::new(self.shape(keys, &name)?) {
-            Ok(course) => Some(course),
-            Err(fault) => self.add(&name, vec![fault]),
+        let known = self.lines.get(&name).map(Arc::clone);
+        let held = if let Some(held) = known {
+            held
+        } else {
+            let shape = self.shape(keys, &name)?;
+            match self.shelf.hold(shape) {
+                Ok(held) => {
+                    // Zones rarely have the file of a line: what was read need not be kept twice.
+                    self.read.remove(&name);
+                    self.lines.insert(name, Arc::clone(&held));
+                    held
+                }
+                Err(fault) => return self.add(&name, vec![fault]),
+            }
+        };
+        if self.spare.is_none() {
+            self.spare = self.shelf.recent().course(&held);
         }
+        Some(Found { held, spare: Arc::clone(self.spare.as_ref()?) })
+    }
+
+    pub(super) fn recent(&self) -> Arc<Recent> {
+        self.shelf.recent()
     }
 
     /// The area in the file that the key `file` names.

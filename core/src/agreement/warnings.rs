@@ -38,6 +38,21 @@ pub fn warnings(agreement: &Agreement, registry: Option<&Registry>) -> Vec<Agree
             warn(format!("{sort} '{}'", seam.id), gap(seam));
         }
     }
+    for (id, places) in &agreement.versions {
+        let lines: Vec<&super::Line> = places.iter().filter_map(|place| agreement.lines.get(*place)).collect();
+        let mut equal = lines.windows(2).filter_map(|pair| match pair {
+            [before, after] if before.has_course_of(after) => after.validity.from,
+            _ => None,
+        });
+        if let Some(first) = equal.next() {
+            let more = equal.count();
+            let and = if more == 0 { String::new() } else { format!(", and {more} more like it") };
+            warn(
+                format!("line '{id}'"),
+                format!("the version from {first} equals the one before{and}: was its file copied or not updated?"),
+            );
+        }
+    }
     if agreement.lines.is_empty() {
         warn("the file".to_owned(), "there is no line: nothing has a side or a distance".to_owned());
     }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::agreement::{Agreement, Bundle, Hours, Line, Rule, RuleKind, compile};
-use crate::geometry::LonLat;
 use crate::id::Id;
 use crate::log::Document;
 use crate::registry::{Device, Registry, parse_registry};
@@ -14,8 +13,6 @@ use crate::time::{NANOS_PER_SECOND, Time};
 pub(super) struct Terms {
     pub(super) document: Document,
     pub(super) agreement: Agreement,
-    /// For each of the agreement's lines what tells it from another course; changed terms may keep their line.
-    prints: Vec<u64>,
 }
 
 impl Terms {
@@ -23,16 +20,15 @@ impl Terms {
     pub(super) fn of(document: &Document) -> Option<Self> {
         let bundle = Bundle::from_document(document).ok()?;
         let agreement = compile(&bundle).ok()?;
-        let prints = agreement.lines.iter().map(print).collect();
-        Some(Self { document: document.clone(), agreement, prints })
+        Some(Self { document: document.clone(), agreement })
     }
 
-    /// The line `id`, or the primary one, as it is at `time`, with its print.
+    /// The line `id`, or the primary one, as it is at `time`, with what tells it from another course; changed terms may keep their line.
     pub(super) fn line(&self, id: Option<&Id>, time: Time) -> Option<(&Line, u64)> {
         let lines = &self.agreement.lines;
         let id = id.or_else(|| lines.first().map(|line| &line.id))?;
-        let place = lines.iter().position(|line| line.id == *id && line.validity.contains(time))?;
-        Some((lines.get(place)?, *self.prints.get(place)?))
+        let line = self.agreement.line(id, time)?;
+        Some((line, line.print()))
     }
 
     pub(super) fn rule(&self, id: &Id) -> Option<&Rule> {
@@ -43,27 +39,6 @@ impl Terms {
     pub(super) fn silence_rules(&self) -> impl Iterator<Item = &Rule> {
         self.agreement.rules.iter().filter(|rule| matches!(rule.kind, RuleKind::Silence { .. }))
     }
-}
-
-/// FNV-1a over the id and the vertices' bits.
-fn print(line: &Line) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut take = |bytes: &[u8]| {
-        for byte in bytes {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    };
-    take(line.id.as_str().as_bytes());
-    let course = line.course();
-    take(if course.area().is_some() { b"area" } else { b"" });
-    for part in course.boundary().parts() {
-        take(b"/");
-        for LonLat { lon, lat } in part {
-            take(&lon.to_bits().to_le_bytes());
-            take(&lat.to_bits().to_le_bytes());
-        }
-    }
-    hash
 }
 
 /// Whether the time of day is within one of these hours; none given: always.

@@ -14,7 +14,7 @@ const FAULT_LIMIT: usize = 1_000;
 const CROSSING_LIMIT: usize = 20;
 
 /// What a GeoJSON text holds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
     /// LineString or MultiLineString: vertices, part by part.
     Line(Vec<Vec<LonLat>>),
