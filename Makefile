@@ -27,8 +27,10 @@ test: setup lint ## Check everything, with a real Mosquitto and a real InfluxDB 
 test-long: setup ## The same tests with many more rounds
 	TRUCELINE_LONG=1 PROPTEST_CASES=4000 cargo test --workspace --locked --release -- --nocapture
 
-bench: ## Measure geometry and judgement, with a peer in the same run
+bench: setup ## Measure geometry, judgement and ingest, each with a peer in the same run
 	cargo bench --locked -p truceline-core
+	cargo build --release --locked -p truceline -p ingest-bench
+	target/release/ingest-bench
 
 lint: ## Format and clippy
 	cargo fmt --all --check
