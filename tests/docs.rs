@@ -102,8 +102,9 @@ fn the_command_lines_that_are_shown_print_what_is_shown() {
             shell.env_remove(name);
         }
         let output = shell.output().expect("sh");
-        let printed: String =
-            String::from_utf8_lossy(&output.stdout).lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        let printed: String = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .fold(String::new(), |text, line| text + line.trim_end() + "\n");
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!(printed.trim_end(), wanted.trim_end(), "{command}\n{told}");
     }

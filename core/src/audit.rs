@@ -80,8 +80,7 @@ impl AuditEntry {
     pub fn canonical(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let (seq, at) = (self.seq.to_le_bytes(), self.at.nanos().to_le_bytes());
-        let texts =
-            [&self.actor, &self.action, &self.subject, &self.detail, &self.previous].map(|text| text.as_bytes());
+        let texts = [&self.actor, &self.action, &self.subject, &self.detail, &self.previous].map(String::as_bytes);
         for part in [DOMAIN.as_bytes(), &seq, &at].into_iter().chain(texts) {
             bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
             bytes.extend_from_slice(part);

@@ -23,7 +23,7 @@ pub(super) fn token(path: &Path) -> Result<String, String> {
             File::open("/dev/urandom")
                 .and_then(|mut random| random.read_exact(&mut bytes))
                 .map_err(|error| fault(&error))?;
-            let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let token = bytes.iter().fold(String::new(), |token, byte| format!("{token}{byte:02x}"));
             file.write_all(token.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| fault(&error))?;
             token
         }

@@ -220,7 +220,7 @@ impl Desk {
 }
 
 /// The new ends of the logs that were added to.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Heads {
     alerts: Option<u64>,
     events: Option<u64>,

@@ -71,7 +71,7 @@ async fn reloaded(context: &Context, uri: &Uri, headers: &HeaderMap, body: &[u8]
         let detail = format!("{MAX_RELOADS} reloads within {} s are the most; wait", WINDOW.as_secs());
         return Err(Problem::too_many(detail, 10));
     }
-    match ask(context, |queries| queries.reload()).await?.0 {
+    match ask(context, super::queries::Queries::reload).await?.0 {
         ReloadAnswer::Done(report) => Ok(report),
         ReloadAnswer::Busy => {
             Err(Problem::new(StatusCode::CONFLICT, "a reload is under way already; ask again when it has ended"))
@@ -156,7 +156,7 @@ mod tests {
     fn more_reloads_than_are_allowed_wait_for_the_first_to_be_a_minute_ago() {
         let (pace, start) = (Pace::default(), Instant::now());
         assert!((0..MAX_RELOADS).all(|_| pace.admits(start)));
-        assert!(!pace.admits(start + WINDOW - Duration::from_millis(1)));
+        assert!(!pace.admits(start + Duration::from_millis(WINDOW.as_millis() as u64 - 1)));
         assert!(pace.admits(start + WINDOW));
     }
 }
