@@ -9,6 +9,7 @@ use truceline_core::engine::{ASSUMED_RANGE_M, ASSUMED_RANGES_M};
 use truceline_core::registry::parse_registry;
 
 const AGREEMENT: &str = include_str!("../../docs/agreement.md");
+const RULES: &str = include_str!("../../docs/rules.md");
 const DEVICES: &str = include_str!("../../docs/devices.md");
 const LINE: &str = r#"{"type":"LineString","coordinates":[[37.0,48.0],[37.0,48.5],[37.5,48.5]]}"#;
 const SQUARE: &str =
@@ -54,6 +55,20 @@ fn every_example_of_the_agreements_page_is_understood() {
         kinds.extend(agreement.rules.iter().map(|rule| rule.kind.as_str()));
     }
     assert_eq!(kinds.len(), 10, "a kind without an example: {kinds:?}");
+}
+
+#[test]
+fn the_rules_page_has_a_row_for_each_kind_and_nothing_empty_in_it() {
+    let rows = RULES.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let rows: std::collections::BTreeMap<&str, &str> = rows.collect();
+    for example in examples(AGREEMENT) {
+        for rule in &compile(&bundle(&completed(&example))).unwrap().rules {
+            let row = rows.get(rule.kind.as_str()).unwrap_or_else(|| panic!("no row for {}", rule.kind.as_str()));
+            let cells: Vec<&str> = row.trim_end_matches('|').split('|').map(str::trim).collect();
+            assert!(cells.len() == 3 && cells.iter().all(|cell| cell.len() > 10), "{row}");
+        }
+    }
+    assert_eq!(rows.len(), 10);
 }
 
 #[test]

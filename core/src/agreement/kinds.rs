@@ -58,6 +58,27 @@ const FLYERS: &[&str] = &["multirotor", "fixed_wing", "unknown", "aircraft", "he
 /// Heights that a rule or a permission may name.
 pub(super) const HEIGHT: Limits = Limits::new(0.0, 100_000.0, "metres above ground");
 
+/// All that a sensor may have a registered range for.
+const SENSED: &[&str] = &[
+    "explosion",
+    "gunfire",
+    "launch",
+    "missile",
+    "aircraft",
+    "helicopter",
+    "uav",
+    "multirotor",
+    "fixed_wing",
+    "person",
+    "vehicle",
+    "armoured_vehicle",
+    "tank",
+    "artillery",
+    "mortar",
+    "mlrs",
+    "engineering",
+];
+
 /// All kinds.
 pub(super) const KINDS: [KindTerms; 10] = [
     KindTerms {
@@ -161,14 +182,14 @@ pub(super) const KINDS: [KindTerms; 10] = [
     },
     KindTerms {
         word: "coverage",
-        keys: &["line", "dwell_s", "stretch_m"],
+        keys: &["line", "classes", "dwell_s", "stretch_m", "intervals", "grace_s", "assumed_ranges"],
         severity: Severity::Minor,
         threshold: 0.5,
         least_threshold: 0.01,
         dwell_s: 900.0,
         cool_down_s: 0.0,
-        classes: &[],
-        default_classes: &[],
+        classes: SENSED,
+        default_classes: &["explosion"],
     },
 ];
 
@@ -208,9 +229,8 @@ pub(super) fn parameters(keys: &mut Keys<'_>, kind: &KindTerms) -> Option<RuleKi
             })
         }
         "silence" => {
-            let intervals = number_or(keys, "intervals", Limits::new(1.0, 1_000.0, "of the device's intervals"), 3.0);
-            let grace_s = number_or(keys, "grace_s", Limits::new(0.0, 86_400.0, "seconds"), 120.0);
-            Some(RuleKind::Silence { intervals: intervals?, grace: Span::from_secs_f64(grace_s?) })
+            let (intervals, grace) = hearing(keys);
+            Some(RuleKind::Silence { intervals: intervals?, grace: grace? })
         }
         "no_flight" => heights(keys),
         "interference" => {
@@ -223,8 +243,20 @@ pub(super) fn parameters(keys: &mut Keys<'_>, kind: &KindTerms) -> Option<RuleKi
             let limits = Limits::new(0.1, 86_400_000.0, "milliseconds");
             Some(RuleKind::Clock { max_error_ms: number_or(keys, "max_error_ms", limits, 1_000.0)? })
         }
-        _ => Some(RuleKind::Coverage { stretch_m: number_or(keys, "stretch_m", metres(100.0, 300_000.0), 5_000.0)? }),
+        _ => {
+            let stretch_m = number_or(keys, "stretch_m", metres(100.0, 300_000.0), 5_000.0);
+            let (intervals, grace) = hearing(keys);
+            let assumed_ranges = keys.flag("assumed_ranges").unwrap_or(false);
+            Some(RuleKind::Coverage { stretch_m: stretch_m?, intervals: intervals?, grace: grace?, assumed_ranges })
+        }
     }
+}
+
+/// How long a device may not be heard, in its intervals, and the grace after our own deafness.
+fn hearing(keys: &mut Keys<'_>) -> (Option<f64>, Option<Span>) {
+    let intervals = number_or(keys, "intervals", Limits::new(1.0, 1_000.0, "of the device's intervals"), 3.0);
+    let grace_s = number_or(keys, "grace_s", Limits::new(0.0, 86_400.0, "seconds"), 120.0);
+    (intervals, grace_s.map(Span::from_secs_f64))
 }
 
 /// The number, or the default where the key is absent; `None` at a fault.
@@ -297,6 +329,7 @@ impl RuleKind {
                 | Self::Silence { .. }
                 | Self::Interference { .. }
                 | Self::NoFlight { .. }
+                | Self::Coverage { .. }
         )
     }
 }

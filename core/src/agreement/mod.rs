@@ -260,6 +260,12 @@ pub enum RuleKind {
     Coverage {
         /// Length of a stretch in metres.
         stretch_m: f64,
+        /// A device works that was heard within so many of its intervals.
+        intervals: f64,
+        /// Grace after our own deafness.
+        grace: Span,
+        /// A range that nobody registered counts as well.
+        assumed_ranges: bool,
     },
 }
 

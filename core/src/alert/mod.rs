@@ -33,7 +33,8 @@ pub struct Alert {
     /// How sure the sensors make it.
     pub certainty: Certainty,
     /// Whom or what it is about, its sort before the colon: `station:st07`, `device:st07-ac03`,
-    /// `track:st02-rd01/7/t12` (device, boot, track) or `patrol:pt01`.
+    /// `track:st02-rd01/7/t12` (device, boot, track), `patrol:pt01`, `region:st07-gn01` (the device that reported
+    /// first) or `stretch:main/12` (line, stretch).
     pub subject: String,
     /// The zone that it is about, if one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,7 +46,8 @@ pub struct Alert {
     /// When it ended; absent while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Time>,
-    /// Why it ended: `cool_down`, `resolved`, `folded` (into its station's alert), `agreement_changed`,
+    /// Why it ended: `cool_down`, `resolved`, `folded` (into its station's, its region's or its neighbour's alert),
+    /// `not_in_force` and `line_changed` (coverage: its rule or its line is not in force any more), `agreement_changed`,
     /// `registry_changed`, `limit` (too many were open), `engine_changed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_reason: Option<String>,

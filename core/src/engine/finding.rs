@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::height::Height;
 use super::located::Located;
 use super::terms::within_hours;
-use crate::agreement::{Agreement, Permission, Rule, RuleKind, Severity};
+use crate::agreement::{Agreement, Permission, Rule, RuleKind, Severity, Validity};
 use crate::alert::{Evidence, PlaceExtent};
 use crate::id::Id;
 use crate::time::{Span, Time};
@@ -93,6 +93,32 @@ impl Finding<'_> {
 /// Whether the rule is in force at `time`, by its validity and hours.
 pub(super) fn in_force(rule: &Rule, time: Time) -> bool {
     rule.validity.contains(time) && within_hours(&rule.hours, time)
+}
+
+/// When next after `time` the rule may come into force or go out of it.
+pub(super) fn next_change(rule: &Rule, time: Time) -> Option<Time> {
+    let Validity { from, to } = rule.validity;
+    let day = Span::from_secs(86_400);
+    let midnight = Time::from_nanos(time.nanos() - time.nanos().rem_euclid(day.nanos()));
+    let of_day = |second: u32| {
+        let today = midnight + Span::from_secs(i64::from(second));
+        if today > time { today } else { today + day }
+    };
+    let hours = rule.hours.iter().flat_map(|hours| [hours.from_s, hours.to_s]).map(of_day);
+    from.into_iter().chain(to).filter(|change| *change > time).chain(hours).min()
+}
+
+/// When next after `time` the rule comes into force; `None` if it is, or never will be.
+pub(super) fn next_start(rule: &Rule, time: Time) -> Option<Time> {
+    let mut at = time;
+    // Each step is an end of its validity or of its hours: within a day of its start it holds.
+    for _ in 0..2 * rule.hours.len() + 4 {
+        if in_force(rule, at) {
+            return (at > time).then_some(at);
+        }
+        at = next_change(rule, at)?;
+    }
+    None
 }
 
 /// What a rule allows all the same: one of its permissions, with its number, from 1.

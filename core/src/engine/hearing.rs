@@ -31,6 +31,18 @@ impl Hearing {
         self.periods.last().map(|(_, to)| *to)
     }
 
+    /// The latest deafness that has ended.
+    pub(super) fn last_period(&self) -> Option<(Time, Time)> {
+        self.periods.last().copied()
+    }
+
+    /// How long we were deaf between two times.
+    pub(super) fn deaf_within(&self, from: Time, to: Time) -> Span {
+        let now = self.deaf_since.map(|since| (since, to));
+        let within = |(since, until): (Time, Time)| until.min(to).since(since.max(from)).max(Span::default());
+        self.periods.iter().copied().chain(now).map(within).fold(Span::default(), |sum, span| sum + span)
+    }
+
     /// The service started; `previous` is the arrival of the entry before, if there is one.
     ///
     /// To be told before the timeouts up to the start fire: a crash shows only now.
@@ -125,6 +137,17 @@ mod tests {
         assert_eq!(after(0, 150), at(320));
         assert_eq!(after(205, 10), at(220), "heard within the grace: counting starts after it");
         assert_eq!(after(500, 7), at(507));
+    }
+
+    #[test]
+    fn deafness_is_summed_within_two_times() {
+        let mut hearing = deaf(&[(100, 200), (250, 300)]);
+        let within = |hearing: &Hearing, from, to| hearing.deaf_within(at(from), at(to));
+        assert_eq!(within(&hearing, 0, 1_000), Span::from_secs(150));
+        assert_eq!(within(&hearing, 150, 260), Span::from_secs(60));
+        assert_eq!(within(&hearing, 200, 250), Span::default());
+        hearing.link_down(at(400));
+        assert_eq!(within(&hearing, 290, 430), Span::from_secs(40));
     }
 
     #[test]

@@ -47,6 +47,10 @@ pub const REPORT_STANDS: Span = Span::from_secs(900);
 /// Distances that are looked at to find enough devices within a distance of one another. It bites only where there are
 /// some hundred of them that are neither all close to one of them nor six times as many as are wanted.
 pub const CLIQUE_STEPS: usize = 50_000;
+/// Stretches of one line under one rule; on a line that would have more they are longer.
+pub const MAX_STRETCHES: usize = 20_000;
+/// Devices that an alert of coverage names.
+pub const MAX_NAMED_DEVICES: usize = 20;
 
 /// When a limit bites, this part of what is there goes at once, so that a flood does not search at every entry.
 pub(super) const EVICTED_PART: usize = 16;

@@ -32,8 +32,10 @@ mod record;
 mod regions;
 mod rounding;
 mod rules;
+mod runs;
 mod sighting;
 mod snapshot;
+mod stretches;
 mod terms;
 mod timers;
 mod tracks;
@@ -50,11 +52,12 @@ use crate::event::Event;
 use crate::id::Id;
 use crate::log::{Body, Document, Entry, ReadingEntry, StateEntry};
 use crate::time::{Span, Time};
-use crate::wire::{Data, FUTURE_ALLOWED, decode_one};
+use crate::wire::{Data, Enclosure, FUTURE_ALLOWED, decode_one};
 use book::Book;
 use frame::Frame;
 use known::Known;
 use record::{Records, Stand};
+use rules::coverage::{AllStretches, AllWatches};
 use rules::interference::AllRegions;
 use rules::silence::AllOverdue;
 use rules::{interference, no_fire, no_flight, objects, tamper};
@@ -155,6 +158,9 @@ pub struct Engine {
     tracks: Tracks,
     overdue: AllOverdue,
     regions: AllRegions,
+    watches: AllWatches,
+    /// Follows from all else.
+    stretches: AllStretches,
     book: Book,
 }
 
@@ -216,6 +222,7 @@ impl Engine {
             Body::Clock { offset_ns } => {
                 self.frame.wall_ahead = Span::from_nanos(*offset_ns);
                 self.rearm_silence();
+                self.recheck_coverage();
             }
         }
     }
@@ -276,6 +283,8 @@ impl Engine {
                 TimerKey::Revision(key) => self.book.revision_due(&key, &terms, &mut self.frame),
                 TimerKey::CoolDown(key) => self.book.cool_down_due(&key, &terms, &mut self.frame),
                 TimerKey::Silence { rule, device } => self.silence_due(&rule, &device),
+                TimerKey::Coverage { rule } => self.coverage_due(&rule),
+                TimerKey::Working { rule, device } => self.working_due(&rule, &device),
             }
         }
     }
@@ -290,6 +299,7 @@ impl Engine {
     fn hear_again(&mut self) {
         self.book.rearm(&mut self.frame);
         self.rearm_silence();
+        self.recheck_coverage();
     }
 
     fn take_agreement(&mut self, document: &Document) {
@@ -311,6 +321,7 @@ impl Engine {
         }
         self.prune_overdue("agreement_changed");
         self.rearm_silence();
+        self.survey_coverage();
     }
 
     fn take_registry(&mut self, document: &Document) {
@@ -323,6 +334,7 @@ impl Engine {
         self.roll = Arc::new(roll);
         self.prune_overdue("registry_changed");
         self.rearm_silence();
+        self.survey_coverage();
     }
 
     fn take_state(&mut self, entry: &StateEntry) {
@@ -336,6 +348,7 @@ impl Engine {
             self.silence_broken(station, &entry.device);
         }
         self.rearm_device(&entry.device);
+        self.coverage_heard(&entry.device);
     }
 
     fn take_reading(&mut self, entry: &ReadingEntry) {
@@ -351,6 +364,7 @@ impl Engine {
         let record = self.records.of(&entry.device, station, now, &mut self.frame.limits);
         record.heard(now);
         record.readings += 1;
+        record.absence = None;
         let newest = record.last_time.is_none_or(|last| last < entry.time);
         record.last_time = record.last_time.max(Some(entry.time));
         self.silence_broken(station, &entry.device);
@@ -364,9 +378,12 @@ impl Engine {
             record.stand = sighting::reported(&reading, device).or(record.stand);
             if let Data::Health(health) = &reading.data {
                 record.battery_pct = health.battery_pct.or(record.battery_pct);
+                record.opened = health.enclosure.map_or(record.opened, |enclosure| enclosure == Enclosure::Open);
             }
         }
+        self.coverage_heard(&entry.device);
         let Some(terms) = self.terms.clone() else { return };
+        let Some(record) = self.records.by_id.get_mut(&entry.device) else { return };
         let sighting = Sighting {
             terms: &terms,
             known: &self.known,

@@ -34,13 +34,24 @@ pub(super) struct Record {
     pub(super) next_by: Option<Time>,
     /// It said that it is under maintenance until then.
     pub(super) in_maintenance: bool,
+    /// It said that it does not sense: asleep, or gone by its last will.
+    pub(super) absence: Option<Absence>,
+    /// Its enclosure was open when it last said.
+    pub(super) opened: bool,
     /// The interval that it told, seconds.
     pub(super) interval_s: Option<f64>,
     /// Under each tamper rule: since when it reports to be elsewhere.
     #[serde(with = "super::pairs")]
     pub(super) moved: BTreeMap<Id, Moved>,
     /// Its GNSS clock against its uptime.
-    pub(super) gnss_clock: Option<GnssClock>,
+    pub(super) gnss_clock: Option<Box<GnssClock>>,
+}
+
+/// Why a device said that it does not sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Absence {
+    Asleep,
+    Offline,
 }
 
 /// A GNSS clock against the time since the boot, which nothing from outside can shift.
@@ -73,6 +84,8 @@ impl Record {
             readings: 0,
             next_by: None,
             in_maintenance: false,
+            absence: None,
+            opened: false,
             interval_s: None,
             moved: BTreeMap::new(),
             gnss_clock: None,
@@ -88,6 +101,11 @@ impl Record {
     pub(super) fn told(&mut self, state: &DeviceState, wall: Time) {
         self.next_by = state.next_by.map(|next_by| next_by.min(wall + MAX_ABSENCE));
         self.in_maintenance = state.reason.as_deref() == Some("maintenance");
+        self.absence = match state.reason.as_deref() {
+            Some("sleep") => Some(Absence::Asleep),
+            _ if !state.online => Some(Absence::Offline),
+            _ => None,
+        };
         if state.online {
             // Longer than a day would be a way to have silence not judged.
             self.interval_s = state.interval_s.filter(|interval| (0.1..=86_400.0).contains(interval));

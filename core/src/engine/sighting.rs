@@ -34,7 +34,8 @@ pub const ASSUMED_RANGES_M: [(&str, f64); 8] = [
 /// The same for all other classes: vehicles and weapons seen, and what is not known.
 pub const ASSUMED_RANGE_M: f64 = 5_000.0;
 
-fn assumed_range_m(class: &str) -> f64 {
+/// The range that is assumed for a class, metres.
+pub(super) fn assumed_range_m(class: &str) -> f64 {
     let known = ASSUMED_RANGES_M.iter().find(|(known, _)| *known == class);
     known.map_or(ASSUMED_RANGE_M, |(_, range_m)| *range_m)
 }

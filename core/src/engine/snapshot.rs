@@ -3,6 +3,8 @@
 //! JSON, with each number that is not whole written as the text `f` and the 16 hexadecimal
 //! digits of its bits (other texts as `s` and the text): what is read back is what was written.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
@@ -10,6 +12,7 @@ use super::book::Book;
 use super::frame::Frame;
 use super::known::Known;
 use super::record::Records;
+use super::rules::coverage::AllWatches;
 use super::rules::interference::AllRegions;
 use super::rules::silence::AllOverdue;
 use super::terms::{Roll, Terms};
@@ -37,6 +40,8 @@ struct Written<'a> {
     overdue: &'a AllOverdue,
     #[serde(with = "super::pairs")]
     regions: &'a AllRegions,
+    #[serde(with = "super::pairs")]
+    watches: &'a AllWatches,
     book: &'a Book,
 }
 
@@ -53,6 +58,8 @@ struct Read {
     overdue: AllOverdue,
     #[serde(with = "super::pairs")]
     regions: AllRegions,
+    #[serde(with = "super::pairs")]
+    watches: AllWatches,
     book: Book,
 }
 
@@ -68,6 +75,7 @@ pub(super) fn write(engine: &Engine) -> Vec<u8> {
         tracks: &engine.tracks,
         overdue: &engine.overdue,
         regions: &engine.regions,
+        watches: &engine.watches,
         book: &engine.book,
     };
     // All keys are text and nothing refuses to be written, so neither step fails.
@@ -104,6 +112,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Engine, SnapshotError> {
         tracks: read.tracks,
         overdue: read.overdue,
         regions: read.regions,
+        watches: read.watches,
+        stretches: BTreeMap::new(),
         book: read.book,
     })
 }

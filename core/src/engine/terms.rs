@@ -35,6 +35,11 @@ impl Terms {
         self.agreement.rules.iter().find(|rule| rule.id == *id)
     }
 
+    /// The rules that judge coverage.
+    pub(super) fn coverage_rules(&self) -> impl Iterator<Item = &Rule> {
+        self.agreement.rules.iter().filter(|rule| matches!(rule.kind, RuleKind::Coverage { .. }))
+    }
+
     /// The rules that judge silence.
     pub(super) fn silence_rules(&self) -> impl Iterator<Item = &Rule> {
         self.agreement.rules.iter().filter(|rule| matches!(rule.kind, RuleKind::Silence { .. }))

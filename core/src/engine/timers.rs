@@ -17,6 +17,18 @@ pub(super) enum TimerKey {
     Revision(Box<AlertKey>),
     /// No evidence for the rule's cool-down.
     CoolDown(Box<AlertKey>),
+    /// A stretch may have been blind for too long, or the rule or its line may hold from now on or not any more.
+    Coverage {
+        /// The rule.
+        rule: Id,
+    },
+    /// A device may have begun or ceased to work under a rule.
+    Working {
+        /// The rule.
+        rule: Id,
+        /// The device.
+        device: Id,
+    },
     /// A device was not heard for too long under a rule.
     Silence {
         /// The rule.

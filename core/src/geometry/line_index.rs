@@ -128,6 +128,16 @@ impl LineIndex {
             + self.tree.heap_bytes()
     }
 
+    pub(super) fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    /// Where an edge starts, and its steps in longitude and latitude, degrees.
+    pub(super) fn edge(&self, number: u32) -> Option<(LonLat, f64, f64)> {
+        let edge = self.edges.get(number as usize)?;
+        Some((edge.from, edge.d_lon, edge.to.lat - edge.from.lat))
+    }
+
     /// Where `position` is against this line.
     pub fn locate(&self, position: LonLat) -> LineFix {
         self.find(position).fix

@@ -16,6 +16,7 @@ mod line_index;
 mod piece;
 mod probability;
 mod quadrature;
+mod reach;
 mod rings;
 mod sector;
 mod spread;

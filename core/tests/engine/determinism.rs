@@ -40,6 +40,20 @@ id = "silence"
 kind = "silence"
 intervals = 2
 grace_s = 30
+[[rule]]
+id = "jam"
+kind = "interference"
+min_devices = 2
+radius_m = 5000
+dwell_s = 10
+cool_down_s = 120
+[[rule]]
+id = "blind"
+kind = "coverage"
+stretch_m = 20000
+dwell_s = 60
+grace_s = 30
+hours = ["12:02-12:40"]
 "#;
     let activity = r#"
 [[activity]]
@@ -59,11 +73,11 @@ notified_at = 2026-11-20T12:00:00Z
 }
 
 fn registry(variant: u8) -> String {
-    let timed = "interval_s = 60";
+    let timed = "interval_s = 60\nrange_m = { explosion = 50000 }";
     let mut text = fixed("st01-ac01", "st01", 1_000.0, 0.0, timed) + &fixed("st02-rd01", "st02", 500.0, 0.0, timed);
     if variant == 0 {
         text += &fixed("st01-ac02", "st01", 1_200.0, 0.0, timed);
-        text += &mobile("st03-v1", "st03", "watched = true");
+        text += &mobile("st03-v1", "st03", &format!("watched = true\n{timed}"));
     }
     text
 }
@@ -73,6 +87,7 @@ enum Act {
     Track { track: u8, north_m: f64, hacc_m: f64 },
     Heard { device: usize, confidence: f64, bearing: Option<f64> },
     Health { device: usize, north_m: Option<f64>, open: bool },
+    Gnss { device: usize, jamming: bool },
     Announce { device: usize, next_by_s: Option<f64>, online: bool },
     Link(bool),
     Stop,
@@ -93,6 +108,7 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(device, confidence, bearing)| Act::Heard { device, confidence, bearing }),
         6 => (device.clone(), prop::option::of(-300.0..1_500.0f64), prop::bool::weighted(0.1))
             .prop_map(|(device, north_m, open)| Act::Health { device, north_m, open }),
+        4 => (device.clone(), prop::bool::weighted(0.8)).prop_map(|(device, jamming)| Act::Gnss { device, jamming }),
         1 => (device.clone(), prop::option::of(0.0..3_000.0f64), any::<bool>())
             .prop_map(|(device, next_by_s, online)| Act::Announce { device, next_by_s, online }),
         1 => any::<bool>().prop_map(Act::Link),
@@ -140,6 +156,11 @@ fn entries(story: &[(f64, f64, Act)]) -> Vec<Entry> {
                     let (lat, lon) = at(*north_m, 0.0);
                     fields["position"] = json!({"lat": lat, "lon": lon, "hacc_m": 7.5, "fix": "3d"});
                 }
+                scene.reading_body(DEVICES[*device], made, fields)
+            }
+            Act::Gnss { device, jamming } => {
+                let jamming = if *jamming { "suspected" } else { "none" };
+                let fields = json!({"kind": "gnss_status", "data": {"jamming": jamming, "spoofing": "none"}});
                 scene.reading_body(DEVICES[*device], made, fields)
             }
             Act::Announce { device, next_by_s, online } => {

@@ -313,10 +313,8 @@ fn another_radius_begins_anew() {
     assert_eq!(scene.only_alert().ended_reason.as_deref(), Some("agreement_changed"));
 }
 
-#[test]
-fn five_thousand_devices_do_not_make_it_quadratic() {
-    let count = 5_000;
-    // Along 250 km of front, 50 m apart: some 400 of them within the distance of each.
+/// Seconds that four rounds of reports take, of devices along the front, 50 m apart: some 400 near each.
+fn seconds_for(count: usize) -> f64 {
     let registry: String =
         (0..count).map(|n| fixed(&format!("st01-{n}"), "st01", 1_000.0, n as f64 * 50.0, "")).collect();
     let mut bodies = Scene::empty();
@@ -324,22 +322,24 @@ fn five_thousand_devices_do_not_make_it_quadratic() {
         Body::Agreement(agreement(&RULE.replace("cool_down_s = 600", "cool_down_s = 6000")).document()),
         Body::Registry(Document::new(registry)),
     ];
-    let rounds = 4;
-    for round in 0..rounds {
+    for round in 0..4 {
         for n in 0..count {
             entries.push(bodies.reading_body(&format!("st01-{n}"), f64::from(round) * 40.0, gnss("confirmed", "none")));
         }
     }
     let start = std::time::Instant::now();
     let mut engine = Engine::new();
-    let mut open = 0;
     for (offset, body) in entries.into_iter().enumerate() {
         engine.handle_entry(&truceline_core::log::Entry { offset: offset as u64 + 1, arrived: t(200.0), body });
-        while engine.poll_output().is_some() {
-            open += 1;
-        }
+        while engine.poll_output().is_some() {}
     }
-    assert_eq!(engine.open_alerts().len(), 1, "{open} revisions");
-    let spent = start.elapsed().as_secs_f64();
-    assert!(spent < 20.0, "{spent} s for {} readings", rounds * count);
+    assert_eq!(engine.open_alerts().len(), 1);
+    start.elapsed().as_secs_f64()
+}
+
+#[test]
+fn five_thousand_devices_do_not_make_it_quadratic() {
+    let (few, many) = (seconds_for(500), seconds_for(5_000));
+    // Ten times as many would take a hundred times as long.
+    assert!(many < 40.0 * few, "{many} s for 5,000 devices, {few} s for 500");
 }

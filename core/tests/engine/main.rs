@@ -11,6 +11,8 @@
 mod agreement_swap;
 mod book_model;
 mod control_area;
+mod coverage;
+mod coverage_model;
 mod crossing;
 mod crossing_model;
 mod determinism;

@@ -311,3 +311,32 @@ fn devices_that_leave_the_registry_are_silent_no_more() {
     scene.wait_until(1_300.0);
     assert_eq!(open(&scene)[0].subject, "device:st01-ac01");
 }
+
+#[test]
+fn what_falls_silent_outside_of_the_hours_is_told_when_they_begin() {
+    let rule = format!("{RULE}hours = [\"13:00-14:00\"]\n");
+    let lone = fixed("st01-ac01", "st01", 1_000.0, 0.0, "interval_s = 60");
+    let station = fixed("st02-ac01", "st02", 1_000.0, 0.0, "interval_s = 60")
+        + &fixed("st02-ac02", "st02", 1_000.0, 0.0, "interval_s = 60")
+        + &fixed("st03-ac01", "st03", 1_000.0, 0.0, "interval_s = 60");
+    let mut scene = Scene::new(&rule, &format!("{lone}{station}"));
+    for device in ["st01-ac01", "st02-ac01", "st02-ac02", "st03-ac01"] {
+        scene.health(device, 100.0);
+    }
+    scene.wait_until(2_000.0);
+    // Our own outage in between does not make it forget.
+    scene.enter(2_000.0, Body::Link(false));
+    scene.enter(2_100.0, Body::Link(true));
+    scene.health("st03-ac01", 3_500.0);
+    scene.wait_until(3_599.0);
+    assert!(scene.alerts().is_empty(), "{:?}", scene.alerts());
+    assert!(scene.engine.devices().iter().filter(|device| device.state == "silent").count() == 3);
+    scene.wait_until(3_601.0);
+    let subjects: Vec<_> = scene.alerts().into_iter().map(|alert| alert.subject).collect();
+    assert_eq!(subjects, ["device:st01-ac01", "station:st02"]);
+    assert_eq!(scene.alerts()[0].details["last_heard"], "2026-11-24T12:01:40Z");
+    for device in ["st01-ac01", "st02-ac01", "st02-ac02"] {
+        scene.health(device, 3_650.0);
+    }
+    assert!(scene.alerts().iter().all(|alert| alert.ended_reason.as_deref() == Some("resolved")));
+}

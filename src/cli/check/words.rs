@@ -85,8 +85,10 @@ fn subject(agreement: &Agreement, rule: &Rule) -> String {
             metres(*radius_m)
         ),
         RuleKind::Clock { max_error_ms } => format!("a clock wrong by more than {max_error_ms} ms"),
-        RuleKind::Coverage { stretch_m } => {
-            format!("a stretch of {} of {line} without a working sensor in range", metres(*stretch_m))
+        RuleKind::Coverage { stretch_m, assumed_ranges, .. } => {
+            let assumed = if *assumed_ranges { ", assumed ranges counting" } else { "" };
+            let stretch = metres(*stretch_m);
+            format!("a stretch of {stretch} of {line} without a working sensor in range{assumed}")
         }
     }
 }

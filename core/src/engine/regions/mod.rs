@@ -118,6 +118,8 @@ pub(super) struct Sign<'a> {
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Joined {
     pub(super) region: Option<u64>,
+    /// It opened just now.
+    pub(super) opened: bool,
     /// Younger regions that became part of it.
     pub(super) merged: Vec<Id>,
 }
@@ -282,13 +284,13 @@ impl Regions {
     pub(super) fn join(&mut self, device: &Id, time: Time, wanted: Wanted, limits: &mut LimitsHit) -> Joined {
         let Some(reporter) = self.reporters.get(device) else { return Joined::default() };
         if reporter.region.is_some() {
-            return Joined { region: reporter.region, merged: Vec::new() };
+            return Joined { region: reporter.region, ..Joined::default() };
         }
         let touched = self.touched(reporter);
         if let Some(oldest) = touched.first().copied() {
             self.enter(device, oldest);
             let merged = touched.into_iter().skip(1).filter_map(|younger| self.merge(younger, oldest)).collect();
-            return Joined { region: Some(oldest), merged };
+            return Joined { region: Some(oldest), opened: false, merged };
         }
         let begins = reporter.reports.iter().any(|(source, report)| source.begins() && report.stands_at(time));
         if !begins || reporter.from > time - wanted.dwell {
@@ -301,7 +303,8 @@ impl Regions {
         if !agree(position, positions, wanted, limits) {
             return Joined::default();
         }
-        Joined { region: Some(self.open(device, near.into_iter().map(|(id, _)| id))), merged: Vec::new() }
+        let region = self.open(device, near.into_iter().map(|(id, _)| id));
+        Joined { region: Some(region), opened: true, merged: Vec::new() }
     }
 
     /// Whether enough devices within the distance of one another report to be elsewhere, this one among them.

@@ -98,7 +98,7 @@ fn clock_leapt(reading: &Reading, record: &mut Record) -> Option<bool> {
         return None;
     }
     let booted = reading.time - Span::from_secs_f64(reading.uptime_ms? / 1_000.0);
-    let known = record.gnss_clock.filter(|clock| clock.boot == reading.boot);
+    let known = record.gnss_clock.as_deref().copied().filter(|clock| clock.boot == reading.boot);
     let mut clock = known.unwrap_or(GnssClock { boot: reading.boot, booted, leapt: None });
     let off = booted.since(clock.booted).nanos().saturating_abs() > LEAP.nanos();
     let since = clock.leapt.unwrap_or(reading.time);
@@ -109,7 +109,10 @@ fn clock_leapt(reading: &Reading, record: &mut Record) -> Option<bool> {
         // Slow drift of the oscillator that counts the uptime is followed.
         clock = GnssClock { boot: reading.boot, booted, leapt: None };
     }
-    record.gnss_clock = Some(clock);
+    match &mut record.gnss_clock {
+        Some(known) => **known = clock,
+        none => *none = Some(Box::new(clock)),
+    }
     Some(leapt)
 }
 
@@ -252,7 +255,6 @@ fn join(
     });
     here.drop_ended(time);
     here.tidy(device, time);
-    let before = here.region_of(device);
     let joined = here.join(device, time, wanted, &mut frame.limits);
     let Some(number) = joined.region else { return };
     for merged in &joined.merged {
@@ -261,7 +263,7 @@ fn join(
     let newcomers: Vec<Id> = match here.region(number) {
         // Too few now: what they still say keeps no alert open.
         Some(region) if region.members() < wanted.devices => return,
-        Some(region) if before.is_none() && region.joined == region.members() as u64 => region.ids().cloned().collect(),
+        Some(region) if joined.opened => region.ids().cloned().collect(),
         Some(_) => vec![device.clone()],
         None => return,
     };

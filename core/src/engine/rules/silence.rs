@@ -15,7 +15,7 @@ use crate::agreement::{Rule, RuleKind};
 use crate::alert::PlaceExtent;
 use crate::engine::Engine;
 use crate::engine::book::AlertKey;
-use crate::engine::finding::{Finding, Follow, PlaceBy, in_force};
+use crate::engine::finding::{Finding, Follow, PlaceBy, in_force, next_start};
 use crate::engine::ground;
 use crate::engine::record::Stand;
 use crate::engine::sighting::surveyed;
@@ -39,6 +39,9 @@ pub(in crate::engine) struct Overdue {
     devices: BTreeMap<Id, Standing>,
     /// The station's alert is open.
     station: bool,
+    /// It will be when the rule comes into force.
+    #[serde(default)]
+    untold: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +50,8 @@ enum Standing {
     Held(Time),
     /// Its alert is open.
     Silent,
+    /// Silent while the rule does not hold: told when it does.
+    Untold,
     /// Part of its station's alert.
     Folded,
 }
@@ -79,7 +84,7 @@ impl Engine {
     pub(in crate::engine) fn is_overdue(&self, station: &Id, device: &Id) -> bool {
         let here = self.overdue.iter().filter(|((_, of), _)| of == station);
         here.into_iter().any(|(_, overdue)| match overdue.devices.get(device) {
-            Some(Standing::Silent | Standing::Folded) => true,
+            Some(Standing::Silent | Standing::Untold | Standing::Folded) => true,
             Some(Standing::Held(_)) | None => false,
         })
     }
@@ -111,13 +116,27 @@ impl Engine {
     /// Arms one device under one rule, unless it is overdue.
     fn arm_silence(&mut self, rule: &Rule, device: &Id) {
         let Some(station) = self.roll.device(device).map(|device| &device.station) else { return };
-        let overdue = self.overdue.get(&(rule.id.clone(), station.clone()));
-        if overdue.is_some_and(|overdue| overdue.devices.contains_key(device)) {
+        if let Some(overdue) = self.overdue.get(&(rule.id.clone(), station.clone()))
+            && let Some(standing) = overdue.devices.get(device)
+        {
+            if *standing == Standing::Untold || (*standing == Standing::Folded && overdue.untold) {
+                self.wait_for_rule(rule, device);
+            }
             return;
         }
         if let Some(due) = self.deadline(rule, device) {
             let due = due.max(self.frame.now);
             self.frame.timers.arm(TimerKey::Silence { rule: rule.id.clone(), device: device.clone() }, due);
+        }
+    }
+
+    /// Asks again when the rule holds.
+    fn wait_for_rule(&mut self, rule: &Rule, device: &Id) {
+        let wall = self.frame.wall(self.frame.now);
+        let start = if in_force(rule, wall) { Some(wall) } else { next_start(rule, wall) };
+        if let Some(start) = start {
+            let key = TimerKey::Silence { rule: rule.id.clone(), device: device.clone() };
+            self.frame.timers.arm(key, self.frame.journal(start).max(self.frame.now));
         }
     }
 
@@ -128,7 +147,7 @@ impl Engine {
     }
 
     /// A device's interval, seconds: what it told, but no longer than registered, for no device may put off its own alarm.
-    fn interval_s(&self, device: &Id) -> Option<f64> {
+    pub(in crate::engine) fn interval_s(&self, device: &Id) -> Option<f64> {
         let registered = self.roll.device(device)?.interval_s?;
         let told = self.records.by_id.get(device).and_then(|record| record.interval_s);
         Some(told.map_or(registered, |told| told.min(registered)))
@@ -173,6 +192,14 @@ impl Engine {
         let place = (rule.id.clone(), station.clone());
         let overdue = self.overdue.entry(place.clone()).or_default();
         let hold = match overdue.devices.get(device) {
+            Some(Standing::Untold) => {
+                self.device_is_silent(rule, device, &terms);
+                return;
+            }
+            Some(Standing::Folded) if overdue.untold => {
+                self.station_is_silent(rule, station, &terms);
+                return;
+            }
             Some(Standing::Silent | Standing::Folded) => return,
             Some(Standing::Held(until)) => Some(*until),
             None => None,
@@ -224,15 +251,17 @@ impl Engine {
 
     fn device_is_silent(&mut self, rule: &Rule, device: &Id, terms: &Terms) {
         let Some(registered) = self.roll.device(device).cloned() else { return };
-        if let Some(overdue) = self.overdue.get_mut(&(rule.id.clone(), registered.station.clone())) {
-            overdue.devices.insert(device.clone(), Standing::Silent);
-        }
         let wall = self.frame.wall(self.frame.now);
-        let Some(record) = self.records.by_id.get(device) else { return };
-        let Some(interval_s) = self.interval_s(device) else { return };
-        if !in_force(rule, wall) {
+        let holds = in_force(rule, wall);
+        if let Some(overdue) = self.overdue.get_mut(&(rule.id.clone(), registered.station.clone())) {
+            overdue.devices.insert(device.clone(), if holds { Standing::Silent } else { Standing::Untold });
+        }
+        if !holds {
+            self.wait_for_rule(rule, device);
             return;
         }
+        let Some(record) = self.records.by_id.get(device) else { return };
+        let Some(interval_s) = self.interval_s(device) else { return };
         let since = record.last_heard.unwrap_or(record.counted_from);
         let told = words::second(self.frame.wall(since));
         let what = match record.last_heard {
@@ -259,7 +288,8 @@ impl Engine {
     fn station_is_silent(&mut self, rule: &Rule, station: &Id, terms: &Terms) {
         let (now, wall) = (self.frame.now, self.frame.wall(self.frame.now));
         let Some(overdue) = self.overdue.get_mut(&(rule.id.clone(), station.clone())) else { return };
-        overdue.station = true;
+        let holds = in_force(rule, wall);
+        (overdue.station, overdue.untold) = (true, !holds);
         let devices: Vec<Id> = overdue.devices.keys().cloned().collect();
         let silent = std::mem::take(&mut overdue.devices);
         overdue.devices = devices.iter().map(|id| (id.clone(), Standing::Folded)).collect();
@@ -269,7 +299,10 @@ impl Engine {
         for device in &devices {
             self.frame.timers.disarm(&TimerKey::Silence { rule: rule.id.clone(), device: device.clone() });
         }
-        if !in_force(rule, wall) {
+        if !holds {
+            if let Some(first) = devices.first() {
+                self.wait_for_rule(rule, first);
+            }
             return;
         }
         let records = || devices.iter().filter_map(|id| self.records.by_id.get(id));
