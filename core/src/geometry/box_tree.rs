@@ -7,8 +7,8 @@
 use super::geodesy::{Vector, minus};
 
 const WIDTH: usize = 8;
-/// Levels are at most 11 for 2^32 items; each leaves at most seven siblings waiting.
-const STACK: usize = 11 * WIDTH;
+/// Levels are at most 11 for 2^32 items; each leaves at most seven siblings waiting, and one place is written over.
+const STACK: usize = 11 * WIDTH + 1;
 
 #[derive(Clone, Debug)]
 struct Node {
@@ -20,11 +20,15 @@ impl Node {
     const EMPTY: Self = Self { low: [[f32::INFINITY; WIDTH]; 3], high: [[f32::NEG_INFINITY; WIDTH]; 3] };
 
     /// Squared distance from `at` to each box.
+    #[inline]
     fn squares(&self, at: [f32; 3]) -> [f32; WIDTH] {
         let mut sum = [0.0_f32; WIDTH];
         for ((low, high), at) in self.low.iter().zip(&self.high).zip(at) {
             for ((sum, low), high) in sum.iter_mut().zip(low).zip(high) {
-                let gap = (low - at).max(at - high).max(0.0);
+                // Plain comparisons, which vector units have: nothing here is a NaN.
+                let (below, above) = (low - at, at - high);
+                let gap = if below > above { below } else { above };
+                let gap = if gap > 0.0 { gap } else { 0.0 };
                 *sum += gap * gap;
             }
         }
@@ -135,29 +139,29 @@ impl BoxTree {
                 continue;
             }
             let squares = self.nodes[self.levels[level as usize] + index as usize].squares(at);
-            let mut near = [(0.0_f32, 0_u32); WIDTH];
-            let mut count = 0;
-            for (slot, own) in squares.into_iter().enumerate() {
-                if own <= limit {
-                    // Farthest first, so that the nearest is taken off the stack first.
-                    let mut place = count;
-                    while place > 0 && near[place - 1].0 < own {
-                        near[place] = near[place - 1];
-                        place -= 1;
-                    }
-                    near[place] = (own, index * WIDTH as u32 + slot as u32);
-                    count += 1;
-                }
+            // The nearest first: it brings the limit down, so that most of the others need no order among them.
+            let mut nearest = 0;
+            for slot in 1..WIDTH {
+                nearest = if squares[slot] < squares[nearest] { slot } else { nearest };
             }
+            let first = index * WIDTH as u32;
             if level == 0 {
-                for (own, item) in near[..count].iter().rev() {
-                    if *own <= limit {
-                        limit = square(visitor(*item as usize));
+                if squares[nearest] <= limit && squares[nearest] < f32::INFINITY {
+                    limit = square(visitor(first as usize + nearest));
+                }
+                for (slot, own) in squares.into_iter().enumerate() {
+                    if slot != nearest && own <= limit && own < f32::INFINITY {
+                        limit = square(visitor(first as usize + slot));
                     }
                 }
             } else {
-                for (own, below) in &near[..count] {
-                    stack[waiting] = (*own, level - 1, *below);
+                for (slot, own) in squares.into_iter().enumerate() {
+                    // Written in any case and kept if near: a branch here would be guessed wrong every other time.
+                    stack[waiting] = (own, level - 1, first + slot as u32);
+                    waiting += usize::from(slot != nearest && own <= limit && own < f32::INFINITY);
+                }
+                if squares[nearest] <= limit && squares[nearest] < f32::INFINITY {
+                    stack[waiting] = (squares[nearest], level - 1, first + nearest as u32);
                     waiting += 1;
                 }
             }

@@ -44,6 +44,7 @@ impl Trig {
     }
 
     /// The same, moved by radians: sums of angles, so that no table and no range reduction is needed.
+    #[inline]
     pub(super) fn moved(self, d_lat: f64, d_lon: f64) -> Self {
         let (sa, ca) = small_sin_cos(d_lat);
         let (so, co) = small_sin_cos(d_lon);
@@ -74,6 +75,7 @@ impl Trig {
     }
 
     /// Radii of curvature in metres: along the meridian (M), across it (N).
+    #[inline]
     pub(super) fn radii(self) -> (f64, f64) {
         let w = 1.0 - E2 * self.sin_lat * self.sin_lat;
         let n = A / w.sqrt();
@@ -82,15 +84,16 @@ impl Trig {
 }
 
 /// Sine and cosine of an angle that is mostly small: series below 0.01 rad, exact to the last bit there.
+#[inline]
 fn small_sin_cos(x: f64) -> (f64, f64) {
     if x.abs() > 0.01 {
         return x.sin_cos();
     }
+    // Products, not quotients: a division takes as long as all of a series' other steps.
     let y = x * x;
-    (
-        x * (1.0 - y / 6.0 * (1.0 - y / 20.0 * (1.0 - y / 42.0))),
-        1.0 - y / 2.0 * (1.0 - y / 12.0 * (1.0 - y / 30.0 * (1.0 - y / 56.0))),
-    )
+    let sin = y * (-1.0 / 6.0 + y * (1.0 / 120.0 - y * (1.0 / 5_040.0)));
+    let cos = y * (-0.5 + y * (1.0 / 24.0 - y * (1.0 / 720.0 - y * (1.0 / 40_320.0))));
+    (x + x * sin, 1.0 + cos)
 }
 
 /// Geodesic distance from the two ends' vectors.
@@ -107,6 +110,11 @@ pub(super) fn arc_m(from: Vector, to: Vector) -> f64 {
     }
     let k = curvature(from, v, c);
     let half = c * k / 2.0;
+    if half < 0.032 {
+        // The arcsine's series, to 1e-13 of it at 400 km.
+        let y = half * half;
+        return c * (1.0 + y * (1.0 / 6.0 + y * (3.0 / 40.0 + y * (5.0 / 112.0 + y * (35.0 / 1_152.0)))));
+    }
     2.0 / k * half.min(1.0).asin()
 }
 

@@ -159,6 +159,19 @@ impl LineIndex {
         });
     }
 
+    /// The box around the whole line's course.
+    pub(super) fn bounds(&self) -> Bounds {
+        let (mut low, mut high) = ([f64::INFINITY; 3], [f64::NEG_INFINITY; 3]);
+        for piece in &self.pieces {
+            let own = bounds(piece);
+            for axis in 0..3 {
+                low[axis] = low[axis].min(own.0[axis]);
+                high[axis] = high[axis].max(own.1[axis]);
+            }
+        }
+        (low, high)
+    }
+
     /// The nearest piece and the foot on it.
     fn nearest(&self, query: Vector) -> (usize, Foot) {
         let mut settled: Option<(usize, Foot)> = None;
@@ -276,7 +289,7 @@ impl LineIndex {
     /// counter-clockwise from the outgoing edge to the reversed incoming one.
     fn left_of_vertex(&self, before: u32, after: u32, toward: [f64; 2]) -> bool {
         let (before, after) = (&self.edges[before as usize], &self.edges[after as usize]);
-        let trig = Trig::at(after.from);
+        let trig = Trig::at(LonLat { lon: 0.0, lat: after.from.lat });
         let out = travel_at(trig, after);
         let back = travel_at(trig, before).map(|part| -part);
         let turn = cross(out, back);

@@ -4,6 +4,8 @@ use super::geodesy::{A, E2, Trig, Vector, arc_m, dot, minus, polar_shift_m};
 
 /// Chords shorter than this (squared, metres) point along the geodesic within 0.05 mm at the foot.
 const STRAIGHT_SQUARED: f64 = 1e8;
+/// A course of smaller steps than this, radians, has the length that its middle's speed gives, within a micrometre.
+const PLAIN_STEP: f64 = 1e-4;
 
 /// A piece of an edge that is straight in longitude and latitude.
 #[derive(Clone, Debug)]
@@ -150,7 +152,11 @@ impl Piece {
 
     /// Metres along the true course from the piece's start to `tau`; negative before it.
     pub(super) fn length_to(&self, tau: f64) -> f64 {
-        course_m(self.trig, tau * self.d_lat, tau * self.d_lon).copysign(tau)
+        let (d_lat, d_lon) = (tau * self.d_lat, tau * self.d_lon);
+        if d_lat.abs() < PLAIN_STEP && d_lon.abs() < PLAIN_STEP {
+            return speed(self.trig.moved(d_lat / 2.0, d_lon / 2.0), d_lat, d_lon).copysign(tau);
+        }
+        course_m(self.trig, d_lat, d_lon).copysign(tau)
     }
 }
 
@@ -170,7 +176,8 @@ pub(super) fn course_m(start: Trig, d_lat: f64, d_lon: f64) -> f64 {
 /// Metres per unit of a course's parameter at a place on it.
 pub(super) fn speed(trig: Trig, d_lat: f64, d_lon: f64) -> f64 {
     let (m, n) = trig.radii();
-    (n * trig.cos_lat * d_lon).hypot(m * d_lat)
+    let (east, north) = (n * trig.cos_lat * d_lon, m * d_lat);
+    (east * east + north * north).sqrt()
 }
 
 /// How long a piece may be at a latitude so that its chord stays within some centimetres, metres.
