@@ -35,12 +35,7 @@ fn main() {
 /// Measures one row; the median time of a call in nanoseconds, or nothing when the row is filtered out.
 ///
 /// The calls go round over the queries, so that no branch is learnt by heart.
-fn row<Q, T>(
-    criterion: &mut Criterion,
-    name: &str,
-    queries: &[Q],
-    mut call: impl FnMut(&Q) -> T,
-) -> Option<f64> {
+fn row<Q, T>(criterion: &mut Criterion, name: &str, queries: &[Q], mut call: impl FnMut(&Q) -> T) -> Option<f64> {
     let seen = RefCell::new(Vec::new());
     let mut next = 0;
     criterion.bench_function(name, |bench| {

@@ -24,8 +24,7 @@ pub fn run(criterion: &mut Criterion) -> String {
         assert_eq!(line.len(), vertices);
         let queries = positions_about(&line, 4_096);
         let Ok(index) = LineIndex::new(vec![line.clone()]) else { unreachable!("the line is one") };
-        let feet: Vec<(LonLat, LonLat)> =
-            queries.iter().map(|query| (*query, index.locate(*query).foot)).collect();
+        let feet: Vec<(LonLat, LonLat)> = queries.iter().map(|query| (*query, index.locate(*query).foot)).collect();
         let earth = Geodesic::wgs84();
         let pieces = Pieces::of(&line);
         let plane = Plane::of(&line);
@@ -37,7 +36,8 @@ pub fn run(criterion: &mut Criterion) -> String {
             (fix.distance_m, fix.signed_m > 0.0, fix.chainage_m)
         });
         let tree = row(criterion, &format!("{vertices}: R-tree in a plane"), &queries, |query| plane.locate(*query));
-        let brute = row(criterion, &format!("{vertices}: every piece"), &queries, |query| pieces.locate(&earth, *query));
+        let brute =
+            row(criterion, &format!("{vertices}: every piece"), &queries, |query| pieces.locate(&earth, *query));
         let ratio = |time: Option<f64>| match (time, inverse) {
             (Some(time), Some(one)) => format!("{:.2}", time / one),
             _ => String::new(),
@@ -101,7 +101,8 @@ impl Pieces {
         for (number, piece) in self.0.iter().enumerate() {
             let v = [at[0] - piece.start[0], at[1] - piece.start[1], at[2] - piece.start[2]];
             let d = piece.chord;
-            let t = ((v[0] * d[0] + v[1] * d[1] + v[2] * d[2]) / (d[0] * d[0] + d[1] * d[1] + d[2] * d[2])).clamp(0.0, 1.0);
+            let t =
+                ((v[0] * d[0] + v[1] * d[1] + v[2] * d[2]) / (d[0] * d[0] + d[1] * d[1] + d[2] * d[2])).clamp(0.0, 1.0);
             let w = [v[0] - t * d[0], v[1] - t * d[1], v[2] - t * d[2]];
             let square = w[0] * w[0] + w[1] * w[1] + w[2] * w[2];
             if square < best.0 {
@@ -158,10 +159,8 @@ impl Plane {
         let at = flat(self.scale, query);
         let Some(edge) = self.tree.nearest_neighbor(&at) else { return (f64::NAN, false, 0.0) };
         let line = edge.geom();
-        let (d, v) = (
-            [line.to[0] - line.from[0], line.to[1] - line.from[1]],
-            [at[0] - line.from[0], at[1] - line.from[1]],
-        );
+        let (d, v) =
+            ([line.to[0] - line.from[0], line.to[1] - line.from[1]], [at[0] - line.from[0], at[1] - line.from[1]]);
         let length = d[0].hypot(d[1]);
         let along = ((v[0] * d[0] + v[1] * d[1]) / length).clamp(0.0, length);
         (line.distance_2(&at).sqrt(), d[0] * v[1] - d[1] * v[0] > 0.0, edge.data + along)

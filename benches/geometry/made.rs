@@ -42,10 +42,7 @@ pub fn winding_line(vertices: usize) -> Vec<LonLat> {
     }
     // Evenly thinned to the number that was asked for.
     let last = (line.len() - 1) as f64 / (vertices - 1) as f64;
-    (0..vertices)
-        .map(|i| line[(i as f64 * last).round() as usize])
-        .map(|(lon, lat)| LonLat { lon, lat })
-        .collect()
+    (0..vertices).map(|i| line[(i as f64 * last).round() as usize]).map(|(lon, lat)| LonLat { lon, lat }).collect()
 }
 
 /// Positions as readings have them: a third within a kilometre of the line, a third within 20, a third to 300.

@@ -22,7 +22,7 @@ impl Bundle {
     /// Greatest size of one GeoJSON file in bytes.
     pub const MAX_FILE_BYTES: usize = 32 << 20;
     /// Most GeoJSON files of one agreement.
-    pub const MAX_FILES: usize = 2_000;
+    pub const MAX_FILES: usize = 20_000;
 
     /// The names of the files that the terms refer to, sorted, each once.
     ///

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use toml::{Table, Value};
 
 use super::shapes::Shapes;
+use super::zone_places::ZonePlaces;
 use super::{Agreement, Bundle, FloodTerms, Status, activities, lines, rules, zones};
 use crate::id::Id;
 use crate::keys::{KeyFault, Keys, Limits};
@@ -65,6 +66,7 @@ pub fn compile(bundle: &Bundle) -> Result<Agreement, Vec<AgreementFault>> {
             flood,
             versions: lines::by_time(&lines),
             lines,
+            placed: ZonePlaces::of(&zones),
             zones,
             rules,
             activities,

@@ -15,17 +15,20 @@ mod rules;
 mod shapes;
 mod versions;
 mod warnings;
+mod zone_places;
 mod zones;
 
 pub use bundle::Bundle;
 pub use compile::{AgreementFault, compile};
 pub use warnings::{AgreementWarning, LONG_ACTIVITY, WIDE_ACTIVITY_M, warnings};
+pub use zone_places::ZoneBoundary;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use self::zone_places::ZonePlaces;
 use crate::geometry::{Area, Course, Ellipse, LonLat, Side, Spread};
 use crate::id::Id;
 use crate::time::{Span, Time};
@@ -53,6 +56,8 @@ pub struct Agreement {
     versions: BTreeMap<Id, Vec<usize>>,
     /// Zones; several with one id are versions of it.
     pub zones: Vec<Zone>,
+    /// The same, by id and by place.
+    placed: ZonePlaces,
     /// Rules, in the file's order.
     pub rules: Vec<Rule>,
     /// Notified activities.
@@ -348,23 +353,39 @@ impl Agreement {
         self.lines.first().and_then(|first| self.line(&first.id, time))
     }
 
+    /// The version of zone `id` in force at `time`.
+    pub fn zone(&self, id: &Id, time: Time) -> Option<&Zone> {
+        self.placed.zone(&self.zones, id, time)
+    }
+
     /// P(`position` is inside zone `id`) by the version in force at `time`; `None` if no version is.
     pub fn zone_probability(&self, id: &Id, time: Time, position: LonLat, hacc_m: f64) -> Option<f64> {
-        let zone = self.zones.iter().find(|zone| zone.id == *id && zone.validity.contains(time))?;
-        self.extent_probability(&zone.extent, time, position, hacc_m)
+        self.extent_probability(&self.zone(id, time)?.extent, time, position, hacc_m)
     }
 
     /// Zones in force at `time` with the probability that `position` is inside, where over 0.5 %, by id.
     pub fn zones_at(&self, time: Time, position: LonLat, hacc_m: f64) -> Vec<(Id, f64)> {
+        let spread = Spread::Normal(Ellipse::circle(position, hacc_m));
         let mut found: Vec<(Id, f64)> = self
-            .zones
-            .iter()
-            .filter(|zone| zone.validity.contains(time))
+            .zones_in_reach(time, &spread)
+            .into_iter()
             .filter_map(|zone| Some((zone.id.clone(), self.extent_probability(&zone.extent, time, position, hacc_m)?)))
             .filter(|(_, probability)| *probability > 0.005)
             .collect();
         found.sort_by(|a, b| a.0.cmp(&b.0));
         found
+    }
+
+    /// The zones in force at `time` that something so distributed may be in, in the file's order; those left out
+    /// have a probability of 0. Zones along a line are all among them.
+    pub fn zones_in_reach(&self, time: Time, spread: &Spread) -> Vec<&Zone> {
+        self.placed.in_reach(&self.zones, time, spread)
+    }
+
+    /// The nearest boundary of the zones in force at `time` that are polygons. Of a zone along a line the boundary
+    /// is where the distance to that line is the zone's, and the place against that line tells how far that is.
+    pub fn nearest_zone_boundary(&self, time: Time, position: LonLat) -> Option<ZoneBoundary<'_>> {
+        self.placed.nearest_boundary(&self.zones, time, position)
     }
 
     fn extent_probability(&self, extent: &Extent, time: Time, position: LonLat, hacc_m: f64) -> Option<f64> {

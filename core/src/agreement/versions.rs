@@ -7,8 +7,10 @@ use crate::id::Id;
 use crate::keys::Keys;
 use crate::time::Time;
 
-/// Most versions of all lines, and of all zones.
+/// Most versions of all lines.
 pub(super) const MAX_VERSIONS: usize = 2_000;
+/// Most versions of all zones.
+pub(super) const MAX_ZONES: usize = 20_000;
 
 /// `valid_from` and `valid_to`.
 pub(super) fn validity(keys: &mut Keys<'_>) -> Validity {

@@ -2,7 +2,7 @@
 
 use super::compile::Names;
 use super::shapes::Shapes;
-use super::versions::{MAX_VERSIONS, check_overlaps, validity};
+use super::versions::{MAX_ZONES, check_overlaps, validity};
 use super::{Extent, Validity, Zone};
 use crate::geometry::Side;
 use crate::id::Id;
@@ -14,7 +14,7 @@ pub(super) const DISTANCE: Limits = Limits::new(1.0, 300_000.0, "metres from the
 pub(super) fn read(top: &mut Keys<'_>, names: &Names, shapes: &mut Shapes<'_>) -> Vec<Zone> {
     let mut zones = Vec::new();
     let mut versions: Vec<(Id, Validity)> = Vec::new();
-    let tables = top.tables("zone", MAX_VERSIONS, "each zone as [[zone]] with its keys below");
+    let tables = top.tables("zone", MAX_ZONES, "each zone as [[zone]] with its keys below");
     for (number, table) in tables.into_iter().enumerate() {
         let mut keys = Keys::new(called("zone", number, table), table);
         keys.require("id", "an id such as id = \"security-zone\"");

@@ -88,7 +88,7 @@ impl<'a> Located<'a> {
 
     fn compute_in_zone(&self, zone: &Id) -> f64 {
         let agreement = &self.terms.agreement;
-        let version = agreement.zones.iter().find(|one| one.id == *zone && one.validity.contains(self.time));
+        let version = agreement.zone(zone, self.time);
         match version.map(|zone| &zone.extent) {
             Some(Extent::Area(area)) => self.spread.in_area(area),
             Some(Extent::Buffer { line, distance_m, side }) => {
@@ -177,8 +177,9 @@ impl<'a> Located<'a> {
                 .map(|(id, probability)| ZoneProbability { id, probability: rounding::probability(probability) })
                 .collect();
         }
-        let in_force = self.terms.agreement.zones.iter().filter(|zone| zone.validity.contains(self.time));
-        let mut zones: Vec<ZoneProbability> = in_force
+        let in_reach = self.terms.agreement.zones_in_reach(self.time, &self.spread);
+        let mut zones: Vec<ZoneProbability> = in_reach
+            .into_iter()
             .map(|zone| ZoneProbability { id: zone.id.clone(), probability: self.in_zone(&zone.id) })
             .filter(|zone| zone.probability > TOLD)
             .map(|zone| ZoneProbability { probability: rounding::probability(zone.probability), ..zone })

@@ -1,6 +1,7 @@
 //! An area: polygons with holes, indexed for containment and boundary distance.
 
 use super::rings::{Rings, signed_square_m};
+use super::zone_index::frame_around;
 use super::{LineFix, LineIndex, LonLat, ShapeFault};
 
 /// One or more polygons; each polygon is its outer ring and then its holes. Rings are closed.
@@ -62,6 +63,11 @@ impl Area {
     /// Whether `position` is inside.
     pub fn contains(&self, position: LonLat) -> bool {
         self.rings.iter().any(|rings| rings.contains(position))
+    }
+
+    /// Its box in degrees: south, north, west and the span from west to east.
+    pub(super) fn frame_deg(&self) -> (f64, f64, f64, f64) {
+        frame_around(self.rings.iter().map(Rings::frame_deg))
     }
 
     /// How many of the polygons hold `position`: one at most where they do not overlap.

@@ -20,6 +20,7 @@ mod reach;
 mod rings;
 mod sector;
 mod spread;
+mod zone_index;
 
 pub use area::Area;
 pub use course::Course;
@@ -30,6 +31,7 @@ pub use line_index::{LineFix, LineIndex};
 pub use probability::{probability_in_area, probability_side_a, probability_within};
 pub use sector::Sector;
 pub use spread::Spread;
+pub use zone_index::{NearestBoundary, ZoneIndex};
 
 use serde::{Deserialize, Serialize};
 

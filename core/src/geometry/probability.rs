@@ -5,7 +5,7 @@ use super::quadrature::{Normal, probability};
 use super::{Area, Ellipse, LineIndex, LonLat};
 
 /// Farther from a boundary than this many 95 % radii the answer is certain: 0.05 % of the positions are beyond.
-const CERTAIN: f64 = 1.6;
+pub(super) const CERTAIN: f64 = 1.6;
 
 /// P(the true position is on side A of `line`), given the reported one and its 95 % radius.
 ///

@@ -111,6 +111,12 @@ impl Rings {
         }
     }
 
+    /// Its box in degrees: south, north, west and the span from west to east.
+    pub(super) fn frame_deg(&self) -> (f64, f64, f64, f64) {
+        let span = (self.width * (self.starts.len() - 1) as f64).min(360.0);
+        (self.lats[0], self.lats[1], self.west, span)
+    }
+
     /// Whether `position` is inside or on the boundary.
     pub(super) fn contains(&self, position: LonLat) -> bool {
         if position.lat < self.lats[0] || position.lat > self.lats[1] {

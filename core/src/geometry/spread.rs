@@ -1,6 +1,6 @@
 //! A place with its uncertainty, of either sort.
 
-use super::{Area, Ellipse, LineIndex, Sector, probability, sector};
+use super::{Area, Ellipse, LineIndex, LonLat, Sector, probability, sector};
 
 /// How the true place is distributed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -12,6 +12,23 @@ pub enum Spread {
 }
 
 impl Spread {
+    /// What is farther than this from its middle, metres, is certainly not met: its probability is 0.
+    pub fn reach_m(&self) -> f64 {
+        let reach_m = match self {
+            Self::Normal(ellipse) => probability::CERTAIN * ellipse.ordered().semi_major_m,
+            Self::Even(sector) => sector.range_max_m,
+        };
+        if reach_m > 0.0 { reach_m } else { 0.0 }
+    }
+
+    /// Its middle; a sector's is where its sensor stands.
+    pub fn middle(&self) -> LonLat {
+        match self {
+            Self::Normal(ellipse) => ellipse.middle,
+            Self::Even(sector) => sector.centre,
+        }
+    }
+
     /// P(on side A of `line`). Within 0.01.
     pub fn side_a(&self, line: &LineIndex) -> f64 {
         match self {
