@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use truceline_core::agreement::{Agreement, Bundle, Extent, RuleKind, Severity, Status, compile, warnings};
-use truceline_core::geometry::Side;
+use truceline_core::geometry::{LonLat, Side};
 use truceline_core::registry::parse_registry;
 use truceline_core::time::{Span, Time};
 
@@ -15,8 +15,11 @@ const LINE: &str = r#"{"type":"LineString","coordinates":[[37.0,48.0],[37.0,48.5
 const SQUARE: &str =
     r#"{"type":"Polygon","coordinates":[[[37.0,48.0],[37.02,48.0],[37.02,48.02],[37.0,48.02],[37.0,48.0]]]}"#;
 
+const EAST: &str =
+    r#"{"type":"Polygon","coordinates":[[[37.04,48.0],[37.06,48.0],[37.06,48.02],[37.04,48.02],[37.04,48.0]]]}"#;
+
 fn bundle(terms: &str) -> Bundle {
-    let files = [(Bundle::TERMS, terms), ("line.geojson", LINE), ("square.geojson", SQUARE)];
+    let files = [(Bundle::TERMS, terms), ("line.geojson", LINE), ("square.geojson", SQUARE), ("east.geojson", EAST)];
     Bundle { files: files.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect() }
 }
 
@@ -716,4 +719,23 @@ proptest! {
             _ => prop_assert!(false, "once understood, once refused"),
         }
     }
+}
+
+#[test]
+fn the_nearest_zone_boundary_is_that_of_the_version_in_force_with_the_sign_of_inside() {
+    let agreement = compiled(
+        "[[zone]]\nid = \"later\"\nfile = \"east.geojson\"\nvalid_from = 2026-01-01T00:00:00Z\n\
+         valid_to = 2026-02-01T00:00:00Z\n",
+    );
+    let position = LonLat::new(37.05, 48.01).unwrap();
+    let before = agreement.nearest_zone_boundary(time("2025-12-31T23:59:59Z"), position).unwrap();
+    assert_eq!(before.zone.id.as_str(), "square");
+    assert!(before.fix.signed_m < -2_000.0 && (before.fix.foot.lon - 37.02).abs() < 1e-6, "{before:?}");
+    let within = agreement.nearest_zone_boundary(time("2026-01-01T00:00:00Z"), position).unwrap();
+    assert_eq!(within.zone.id.as_str(), "later");
+    assert!(within.fix.signed_m > 700.0 && (within.fix.foot.lon - 37.04).abs() < 1e-6, "{within:?}");
+    let told =
+        |at| agreement.zones_at(time(at), position, 10.0).into_iter().map(|(id, _)| id.to_string()).collect::<Vec<_>>();
+    assert_eq!(told("2026-01-15T00:00:00Z"), ["later", "strip"]);
+    assert_eq!(told("2026-02-01T00:00:00Z"), ["strip"]);
 }
