@@ -2,14 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use proptest::prelude::*;
 use truceline_core::geometry::{
-    Area, LineIndex, LonLat, SIGMAS_95, Sector, Spread, destination, distance_m, probability_in_area,
+    Area, Ellipse, LineIndex, LonLat, Region, SIGMAS_95, Sector, Spread, destination, distance_m, probability_in_area,
     probability_side_a, probability_within,
 };
 
-const DRAWS: u32 = 20_000;
-/// 0.01 promised, and more than a standard deviation of the Monte Carlo.
-const TOLERANCE: f64 = 0.0147;
+/// A Monte Carlo draws once in each cell of a square of so many by so many cells of equal probability: its own
+/// standard error is then about 0.001 instead of 0.005.
+const CELLS: u32 = 100;
+const TOLERANCE: f64 = 0.01;
 
 /// A small linear generator: the tests draw the same positions everywhere.
 struct Draw(u64);
@@ -29,32 +31,46 @@ fn at(lon: f64, lat: f64) -> LonLat {
 fn away(from: LonLat, bearing: f64, range: f64) -> LonLat {
     let (sin, cos) = bearing.to_radians().sin_cos();
     let north = distance_m(from, at(from.lon, from.lat + 0.01)) * 100.0;
-    let east = distance_m(from, at(from.lon + 0.01, from.lat)) * 100.0;
-    at(from.lon + range * sin / east, from.lat + range * cos / north)
+    let east = distance_m(from, at(if from.lon > 0.0 { from.lon - 0.01 } else { from.lon + 0.01 }, from.lat)) * 100.0;
+    let lat = from.lat + range * cos / north;
+    // Meridians converge: at high latitudes the degree of longitude is that of half way there.
+    let shrunk = f64::midpoint(from.lat, lat).to_radians().cos() / from.lat.to_radians().cos();
+    let lon = from.lon + range * sin / (east * shrunk);
+    at((lon + 540.0).rem_euclid(360.0) - 180.0, lat)
+}
+
+/// The part of the unit square's draws that hold.
+fn drawn(seed: u64, holds: impl Fn(f64, f64) -> bool) -> f64 {
+    let mut draw = Draw(seed);
+    let mut hits = 0;
+    for x in 0..CELLS {
+        for y in 0..CELLS {
+            let place = |cell: u32, within: f64| (f64::from(cell) + within) / f64::from(CELLS);
+            hits += u32::from(holds(place(x, draw.uniform()), place(y, draw.uniform())));
+        }
+    }
+    f64::from(hits) / f64::from(CELLS * CELLS)
 }
 
 fn normal(centre: LonLat, hacc_m: f64, holds: impl Fn(LonLat) -> bool) -> f64 {
-    let mut draw = Draw(7);
-    let hits = (0..DRAWS)
-        .filter(|_| {
-            let range = hacc_m / SIGMAS_95 * (-2.0 * draw.uniform().ln()).sqrt();
-            holds(away(centre, 360.0 * draw.uniform(), range))
-        })
-        .count();
-    hits as f64 / f64::from(DRAWS)
+    elliptic(&Ellipse::circle(centre, hacc_m), holds)
+}
+
+fn elliptic(ellipse: &Ellipse, holds: impl Fn(LonLat) -> bool) -> f64 {
+    drawn(7, |x, y| {
+        let range = (-2.0 * x.ln()).sqrt() / SIGMAS_95;
+        let (sin, cos) = (std::f64::consts::TAU * y).sin_cos();
+        let (along, across) = (ellipse.semi_major_m * range * cos, ellipse.semi_minor_m * range * sin);
+        holds(away(ellipse.middle, ellipse.azimuth_deg + across.atan2(along).to_degrees(), along.hypot(across)))
+    })
 }
 
 fn sector(sector: &Sector, holds: impl Fn(LonLat) -> bool) -> f64 {
-    let mut draw = Draw(11);
-    let hits = (0..DRAWS)
-        .filter(|_| {
-            let (least, most) = (sector.range_min_m.powi(2), sector.range_max_m.powi(2));
-            let range = (least + draw.uniform() * (most - least)).sqrt();
-            let bearing = sector.bearing_deg + (draw.uniform() - 0.5) * sector.width_deg;
-            holds(away(sector.centre, bearing, range))
-        })
-        .count();
-    hits as f64 / f64::from(DRAWS)
+    drawn(11, |x, y| {
+        let (least, most) = (sector.range_min_m.powi(2), sector.range_max_m.powi(2));
+        let range = (least + x * (most - least)).sqrt();
+        holds(away(sector.centre, sector.bearing_deg + (y - 0.5) * sector.width_deg, range))
+    })
 }
 
 fn close(what: &str, got: f64, wanted: f64) {
@@ -212,5 +228,131 @@ fn distance_bearing_and_destination_agree() {
         let to = destination(from, 73.0, range);
         assert!((distance_m(from, to) - range).abs() < 1e-3, "{range}");
         assert!((truceline_core::geometry::bearing_deg(from, to) - 73.0).abs() < 1e-5, "{range}");
+    }
+}
+
+/// Many places at which one thing is asked of one spread, each against a Monte Carlo.
+fn against_monte_carlo(name: &str, ellipse: &Ellipse, line: &LineIndex, area: &Area, distance_m: f64) {
+    let spread = Spread::Normal(*ellipse);
+    let side = |place| line.locate(place).signed_m > 0.0;
+    let near = |place| line.locate(place).distance_m <= distance_m;
+    close(&format!("{name}: side"), spread.side_a(line), elliptic(ellipse, side));
+    close(&format!("{name}: area"), spread.in_area(area), elliptic(ellipse, |place| area.contains(place)));
+    close(&format!("{name}: within"), spread.within(line, distance_m), elliptic(ellipse, near));
+    let both = Region::All(vec![Region::Inside(area), Region::SideA(line)]);
+    let wanted = elliptic(ellipse, |place| area.contains(place) && side(place));
+    close(&format!("{name}: area and side A"), spread.probability(&both), wanted);
+    let one = Region::Any(vec![Region::Inside(area), Region::Within(line, distance_m), Region::SideB(line)]);
+    let wanted = elliptic(ellipse, |place| area.contains(place) || near(place) || !side(place));
+    close(&format!("{name}: area, near or side B"), spread.probability(&one), wanted);
+}
+
+#[test]
+fn ellipses_even_thin_ones_have_the_probability_of_a_monte_carlo_alone_and_jointly() {
+    let line = crooked();
+    for (position, half_m) in [(at(37.9497, 48.0003), 150.0), (at(37.952, 48.0205), 60.0)] {
+        let area = box_around(destination(position, 60.0, 90.0), half_m);
+        for (semi_major_m, semi_minor_m) in [(600.0, 60.0), (1_000.0, 20.0)] {
+            for azimuth_deg in [0.0, 37.0, 91.0] {
+                let ellipse = Ellipse { middle: position, semi_major_m, semi_minor_m, azimuth_deg };
+                let name = format!("{semi_major_m} by {semi_minor_m} at {azimuth_deg}, {position:?}");
+                against_monte_carlo(&name, &ellipse, &line, &area, 120.0);
+            }
+        }
+    }
+}
+
+#[test]
+fn far_north_and_across_the_antimeridian_probabilities_are_those_of_a_monte_carlo() {
+    let north = LineIndex::new(vec![vec![at(15.0, 80.0), at(15.1, 80.0), at(15.1, 80.01), at(15.2, 80.01)]]).unwrap();
+    let seam = LineIndex::new(vec![vec![at(179.99, -17.0), at(-179.998, -17.0), at(-179.998, -16.99)]]).unwrap();
+    for (name, line, middle) in
+        [("80 north", &north, at(15.099, 80.0004)), ("antimeridian", &seam, at(179.9995, -16.9996))]
+    {
+        let area = box_around(destination(middle, 200.0, 100.0), 130.0);
+        for (semi_major_m, semi_minor_m) in [(150.0, 150.0), (800.0, 40.0)] {
+            let ellipse = Ellipse { middle, semi_major_m, semi_minor_m, azimuth_deg: 60.0 };
+            against_monte_carlo(&format!("{name}, {semi_major_m}"), &ellipse, line, &area, 100.0);
+        }
+        let shape =
+            Sector { centre: middle, bearing_deg: 100.0, width_deg: 60.0, range_min_m: 0.0, range_max_m: 1_500.0 };
+        let side = |place| line.locate(place).signed_m > 0.0;
+        close(&format!("{name}: sector"), Spread::Even(shape).side_a(line), sector(&shape, side));
+    }
+}
+
+#[test]
+fn beyond_a_free_end_its_continuation_divides_the_sides_however_far() {
+    let line = LineIndex::new(vec![vec![at(37.9, 48.0), at(37.95, 48.0)]]).unwrap();
+    for (bearing, range, side_m) in [(90.0, 5_000.0, 12.0), (90.0, 50.0, 5.0), (270.0, 9_000.0, -20.0)] {
+        let end = if bearing == 90.0 { at(37.95, 48.0) } else { at(37.9, 48.0) };
+        let position = destination(destination(end, bearing, range), 0.0, side_m);
+        for hacc_m in [20.0, 60.0] {
+            let wanted = normal(position, hacc_m, |place| line.locate(place).signed_m > 0.0);
+            close(&format!("{range} m past the end, {hacc_m} m"), probability_side_a(&line, position, hacc_m), wanted);
+        }
+    }
+}
+
+#[test]
+fn zones_that_lie_apart_add_up_and_zones_that_overlap_do_not() {
+    let position = at(37.93, 48.03);
+    let west = box_around(destination(position, 270.0, 50.0), 50.0);
+    let east = box_around(destination(position, 90.0, 50.0), 50.0);
+    let spread = Spread::Normal(Ellipse::circle(position, 120.0));
+    let [in_west, in_east] = [spread.in_area(&west), spread.in_area(&east)];
+    let either = spread.probability(&Region::Any(vec![Region::Inside(&west), Region::Inside(&east)]));
+    assert!((either - in_west - in_east).abs() < 0.01, "{either} of {in_west} and {in_east}");
+    let twice = spread.probability(&Region::Any(vec![Region::Inside(&west), Region::Inside(&west)]));
+    assert!((twice - in_west).abs() < 0.01, "{twice} of {in_west}");
+    let both = spread.probability(&Region::All(vec![Region::Inside(&west), Region::Inside(&east)]));
+    assert!(both < 0.01, "{both}: in two places at once");
+}
+
+#[test]
+fn an_area_on_the_other_side_of_the_line_is_not_on_this_side() {
+    let line = LineIndex::new(vec![vec![at(37.8, 48.0), at(38.0, 48.0)]]).unwrap();
+    let south = box_around(destination(at(37.9, 48.0), 180.0, 300.0), 300.0);
+    let spread = Spread::Normal(Ellipse::circle(at(37.9, 48.0), 100.0));
+    let both = spread.probability(&Region::All(vec![Region::Inside(&south), Region::SideA(&line)]));
+    assert!(spread.in_area(&south) > 0.45 && spread.side_a(&line) > 0.45 && both < 0.01, "{both}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn probabilities_are_probabilities_and_the_two_sides_are_one(
+        east in -2_000.0..6_000.0f64, north in -2_000.0..6_000.0f64, major in 0.0..3_000.0f64,
+        ratio in 0.0..1.0f64, azimuth_deg in -360.0..720.0f64, distance_m in 0.0..2_000.0f64,
+    ) {
+        let line = crooked();
+        let back = LineIndex::new(vec![line.parts()[0].iter().rev().copied().collect()]).unwrap();
+        let middle = away(away(at(37.92, 48.0), 90.0, east), 0.0, north);
+        let ellipse = Ellipse { middle, semi_major_m: major, semi_minor_m: major * ratio, azimuth_deg };
+        let spread = Spread::Normal(ellipse);
+        let (a, b) = (spread.side_a(&line), spread.side_a(&back));
+        let within = spread.within(&line, distance_m);
+        let all = spread.probability(&Region::All(vec![Region::SideA(&line), Region::Within(&line, distance_m)]));
+        for p in [a, b, within, all] {
+            prop_assert!((0.0..=1.0).contains(&p), "{p}");
+        }
+        prop_assert!((a + b - 1.0).abs() < 0.01, "{a} and {b}");
+        prop_assert!(all <= a.min(within), "{all} of {a} and {within}");
+        prop_assert!(within <= spread.within(&line, distance_m + 50.0) + 0.005);
+    }
+
+    #[test]
+    fn along_a_straight_line_nothing_changes_and_farther_off_or_better_known_is_surer(
+        along in 0.0..1.0f64, off_m in 1.0..400.0f64, hacc_m in 5.0..500.0f64,
+    ) {
+        let line = LineIndex::new(vec![vec![at(37.9, 47.8), at(37.9, 48.2)]]).unwrap();
+        let near = |part: f64, off_m: f64| away(at(37.9, 47.9 + 0.2 * part), 270.0, off_m);
+        let here = probability_side_a(&line, near(along, off_m), hacc_m);
+        prop_assert!((here - probability_side_a(&line, near(0.5, off_m), hacc_m)).abs() < 0.002);
+        prop_assert!(probability_side_a(&line, near(along, off_m + 10.0), hacc_m) >= here - 1e-4);
+        prop_assert!(probability_side_a(&line, near(along, off_m), hacc_m * 1.3) <= here + 1e-4);
+        let band = |hacc_m| probability_within(&line, 100.0, near(along, 600.0 + off_m), hacc_m);
+        prop_assert!(band(hacc_m * 1.3) >= band(hacc_m) - 1e-4, "far away a worse position is likelier to be near");
     }
 }

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use self::zone_places::ZonePlaces;
-use crate::geometry::{Area, Course, Ellipse, LonLat, Side, Spread};
+use crate::geometry::{Area, Course, Ellipse, LonLat, Region, Side, Spread};
 use crate::id::Id;
 use crate::time::{Span, Time};
 
@@ -389,16 +389,26 @@ impl Agreement {
     }
 
     fn extent_probability(&self, extent: &Extent, time: Time, position: LonLat, hacc_m: f64) -> Option<f64> {
+        let region = self.region(extent, time)?;
+        Some(Spread::Normal(Ellipse::circle(position, hacc_m)).probability(&region))
+    }
+
+    /// The version of zone `id` in force at `time` as a region; `None` if none is, or its line is not.
+    pub fn zone_region(&self, id: &Id, time: Time) -> Option<Region<'_>> {
+        let zone = self.zone(id, time)?;
+        self.region(&zone.extent, time)
+    }
+
+    fn region<'a>(&'a self, extent: &'a Extent, time: Time) -> Option<Region<'a>> {
         match extent {
-            Extent::Area(area) => Some(crate::geometry::probability_in_area(area, position, hacc_m)),
+            Extent::Area(area) => Some(Region::Inside(area)),
             Extent::Buffer { line, distance_m, side } => {
                 let course = self.line(line, time)?.course();
-                let spread = Spread::Normal(Ellipse::circle(position, hacc_m));
-                let within = course.within(&spread, *distance_m);
+                let within = Region::Near(Arc::clone(&course), *distance_m);
                 Some(match side {
                     None | Some(Side::Undetermined) => within,
-                    Some(Side::A) => within.min(course.side_a(&spread)),
-                    Some(Side::B) => within.min(1.0 - course.side_a(&spread)),
+                    Some(Side::A) => Region::All(vec![within, Region::Side(course, true)]),
+                    Some(Side::B) => Region::All(vec![within, Region::Side(course, false)]),
                 })
             }
         }

@@ -9,9 +9,9 @@ use std::f64::consts::PI;
 use super::known::{Answers, Known, PlaceKey};
 use super::rounding;
 use super::terms::Terms;
-use crate::agreement::{Extent, Line, Rule};
+use crate::agreement::{Line, Rule};
 use crate::alert::{Place, PlaceExtent, ZoneProbability};
-use crate::geometry::{Ellipse, Sector, Side, Spread, bearing_deg};
+use crate::geometry::{Ellipse, Region, Sector, Side, Spread, bearing_deg};
 use crate::id::Id;
 use crate::time::Time;
 
@@ -71,11 +71,6 @@ impl<'a> Located<'a> {
         side_a
     }
 
-    /// P(within a distance of the line); `None` without a line in force.
-    pub(super) fn within(&self, line: Option<&Id>, distance_m: f64) -> Option<f64> {
-        Some(self.line(line)?.course().within(&self.spread, distance_m))
-    }
-
     /// P(inside a zone); 0 when no version of it is in force.
     pub(super) fn in_zone(&self, zone: &Id) -> f64 {
         if let Some((_, known)) = self.answers.borrow().zones.iter().find(|(id, _)| id == zone) {
@@ -87,27 +82,20 @@ impl<'a> Located<'a> {
     }
 
     fn compute_in_zone(&self, zone: &Id) -> f64 {
-        let agreement = &self.terms.agreement;
-        let version = agreement.zone(zone, self.time);
-        match version.map(|zone| &zone.extent) {
-            Some(Extent::Area(area)) => self.spread.in_area(area),
-            Some(Extent::Buffer { line, distance_m, side }) => {
-                let Some(course) = self.line(Some(line)).map(Line::course) else { return 0.0 };
-                let near = course.within(&self.spread, *distance_m);
-                match side {
-                    _ if near <= 0.0 => 0.0,
-                    None | Some(Side::Undetermined) => near,
-                    Some(Side::A) => near.min(course.side_a(&self.spread)),
-                    Some(Side::B) => near.min(1.0 - course.side_a(&self.spread)),
-                }
-            }
-            None => 0.0,
-        }
+        self.terms.agreement.zone_region(zone, self.time).map_or(0.0, |region| self.spread.probability(&region))
     }
 
-    /// P(inside the likeliest of these zones), a lower bound of that for any of them.
+    /// P(inside at least one of these zones).
     pub(super) fn in_any(&self, zones: &[Id]) -> f64 {
-        zones.iter().map(|zone| self.in_zone(zone)).fold(0.0, f64::max)
+        if let [only] = zones {
+            return self.in_zone(only);
+        }
+        let each: Vec<f64> = zones.iter().map(|zone| self.in_zone(zone)).collect();
+        self.spread.any(&each, || self.zones_region(zones))
+    }
+
+    fn zones_region(&self, zones: &[Id]) -> Region<'a> {
+        Region::Any(zones.iter().filter_map(|zone| self.terms.agreement.zone_region(zone, self.time)).collect())
     }
 
     /// P(on one of the rule's sides); 1 for a rule that names none.
@@ -124,15 +112,58 @@ impl<'a> Located<'a> {
         rule.sides.iter().map(of).sum::<f64>().min(1.0)
     }
 
-    /// P(where the rule holds): in one of its areas and on one of its sides.
+    /// The rule's sides; everywhere for a rule that names none.
+    fn sides_region(&self, rule: &Rule) -> Region<'a> {
+        if rule.sides.is_empty() {
+            return Region::All(Vec::new());
+        }
+        let Some(line) = self.line(rule.line.as_ref()) else { return Region::Any(Vec::new()) };
+        let of = |side: &Side| match side {
+            Side::A => Some(Region::Side(line.course(), true)),
+            Side::B => Some(Region::Side(line.course(), false)),
+            Side::Undetermined => None,
+        };
+        Region::Any(rule.sides.iter().filter_map(of).collect())
+    }
+
+    /// The rule's areas; everywhere for a rule that names none.
+    fn areas_region(&self, rule: &Rule) -> Region<'a> {
+        if rule.areas.is_empty() { Region::All(Vec::new()) } else { self.zones_region(&rule.areas) }
+    }
+
+    /// P(where the rule holds): in one of its areas and on one of its sides, jointly.
     pub(super) fn where_rule_holds(&self, rule: &Rule) -> f64 {
         if let Some((_, known)) = self.answers.borrow().rules.iter().find(|(id, _)| *id == rule.id) {
             return *known;
         }
         let areas = if rule.areas.is_empty() { 1.0 } else { self.in_any(&rule.areas) };
-        let holds = if areas <= 0.0 { 0.0 } else { areas.min(self.on_sides(rule)) };
+        let region = || Region::All(vec![self.areas_region(rule), self.sides_region(rule)]);
+        let holds = if areas <= 0.0 { 0.0 } else { self.spread.all(&[areas, self.on_sides(rule)], region) };
         self.answers.borrow_mut().rules.push((rule.id.clone(), holds));
         holds
+    }
+
+    /// P(in a zone and on one of the rule's sides), jointly.
+    pub(super) fn in_zone_on_sides(&self, zone: &Id, rule: &Rule) -> f64 {
+        let inside = self.in_zone(zone);
+        if inside <= 0.0 {
+            return 0.0;
+        }
+        let region = || Region::All(vec![self.zones_region(std::slice::from_ref(zone)), self.sides_region(rule)]);
+        self.spread.all(&[inside, self.on_sides(rule)], region)
+    }
+
+    /// P(within a distance of the rule's line and where the rule holds), jointly; 0 without a line in force.
+    pub(super) fn within_where_rule_holds(&self, rule: &Rule, distance_m: f64) -> f64 {
+        let Some(line) = self.line(rule.line.as_ref()) else { return 0.0 };
+        let course = line.course();
+        let within = course.within(&self.spread, distance_m);
+        if within <= 0.0 || (rule.areas.is_empty() && rule.sides.is_empty()) {
+            return within;
+        }
+        let near = Region::Near(course, distance_m);
+        let region = || Region::All(vec![near, self.areas_region(rule), self.sides_region(rule)]);
+        self.spread.all(&[within, self.where_rule_holds(rule)], region)
     }
 
     /// All that an alert says of where it is.

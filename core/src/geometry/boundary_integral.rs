@@ -7,128 +7,92 @@
 
 use std::f64::consts::TAU;
 
-use super::geodesy::{Trig, Vector, dot, minus};
-use super::piece::Piece;
+use super::ellipse::Axes;
+use super::line_index::Found;
+use super::plane::{Plane, Stretch, divides, hypot};
 use super::quadrature::normal_cdf;
 use super::{Area, Ellipse, LineIndex};
 
 /// Farther away than this many standard deviations a boundary does not count: exp(-r²/2) is below 7e-5.
-const REACH: f64 = 4.4;
-/// For greater 95 % ellipses the tangent plane is not plane enough, metres.
-const PLANE_LIMIT_M: f64 = 20_000.0;
-/// A piece's chord may miss its course by this many standard deviations; else it is divided.
-const CHORD_MISS: f64 = 0.002;
+pub(super) const REACH: f64 = 4.4;
+/// A stretch may miss its course by this many standard deviations.
+pub(super) const BEND: f64 = 0.002;
 
 /// P(inside `area`), or `None` where this method does not hold.
 pub(super) fn in_area(area: &Area, ellipse: &Ellipse) -> Option<f64> {
-    let near = Near::of(area.boundary(), ellipse)?;
-    Some(near.mass(f64::from(area.windings(ellipse.middle))))
+    let [along_m, across_m] = ellipse.sigmas_m();
+    let plane = Plane::at(ellipse.middle);
+    let near = plane.stretches(area.boundary(), REACH * along_m, BEND * across_m)?;
+    Some(mass(&near.list, &ellipse.axes(), f64::from(area.windings(ellipse.middle))))
 }
 
 /// P(side A of `line`), or `None` where this method does not hold.
 ///
-/// It holds where the line divides the surroundings into A and B without contradiction: no free end in reach, and
-/// around the surroundings' rim the line comes in and goes out by turns.
-pub(super) fn side_a(line: &LineIndex, ellipse: &Ellipse, is_a: bool) -> Option<f64> {
-    let near = Near::of(line, ellipse)?;
-    near.divides().then(|| near.mass(f64::from(u8::from(is_a))))
+/// It holds where the line, its free ends continued, divides the surroundings into A and B without contradiction:
+/// around the surroundings' rim it comes in and goes out by turns.
+pub(super) fn side_a(line: &LineIndex, ellipse: &Ellipse, found: &Found) -> Option<f64> {
+    let [along_m, across_m] = ellipse.sigmas_m();
+    let stretches = sides(line, ellipse.middle, found, REACH * along_m, BEND * across_m)?;
+    let axes = ellipse.axes();
+    let simple = stretches.len() == 1;
+    if !simple && !divides(stretches.iter().map(|stretch| stretched(&axes, *stretch)), REACH) {
+        return None;
+    }
+    Some(mass(&stretches, &axes, f64::from(u8::from(found.fix.signed_m > 0.0))))
 }
 
-/// The boundary within reach, in the tangent plane, in standard deviations.
-struct Near {
-    /// Integral of exp(-r²/2) over the angle, divided by 2π.
-    faded: f64,
-    /// Where the boundary crosses the rim: angle, and whether it goes out.
-    rim: Vec<(f64, bool)>,
-    has_end: bool,
+/// What divides the sides around a position, free ends continued; `None` where they are not told by what is left and
+/// right.
+pub(super) fn sides(
+    line: &LineIndex,
+    position: super::LonLat,
+    found: &Found,
+    reach_m: f64,
+    bend_m: f64,
+) -> Option<Vec<Stretch>> {
+    let plane = Plane::at(position);
+    let mut near = plane.stretches(line, reach_m, bend_m)?;
+    if near.entangled() {
+        return None;
+    }
+    if found.fix.beyond_end != 0 && found.fix.distance_m >= reach_m {
+        near.list.push(plane.ray_past(&found.fix, found.margin_m, reach_m));
+    }
+    Some(near.list)
 }
 
-impl Near {
-    fn of(boundary: &LineIndex, ellipse: &Ellipse) -> Option<Self> {
-        if ellipse.semi_major_m > PLANE_LIMIT_M {
-            return None;
-        }
-        let [along_m, across_m] = ellipse.sigmas_m();
-        let trig = Trig::at(ellipse.middle);
-        let (origin, east, north) = (trig.ecef(), trig.east(), trig.north());
-        let (sin, cos) = ellipse.azimuth_deg.to_radians().sin_cos();
-        let plane = |place: Vector| {
-            let v = minus(place, origin);
-            let (x, y) = (dot(v, east), dot(v, north));
-            // Along the longer axis and to its left, so that left stays left.
-            [(x * sin + y * cos) / along_m, (y * sin - x * cos) / across_m]
-        };
-        let mut near = Self { faded: 0.0, rim: Vec::new(), has_end: false };
-        boundary.pieces_near(origin, REACH * along_m, |piece: &Piece, free_start, free_end| {
-            let parts = (piece.sag_m / (CHORD_MISS * across_m)).sqrt().ceil().clamp(1.0, 64.0);
-            let mut from = plane(piece.start);
-            near.has_end |= free_start && is_within(from);
-            for part in 1..=parts as u32 {
-                let to =
-                    plane(if f64::from(part) < parts { piece.place(f64::from(part) / parts) } else { piece.end() });
-                near.add(from, to);
-                from = to;
-            }
-            near.has_end |= free_end && is_within(from);
-        });
-        Some(near)
-    }
-
-    /// Adds a straight stretch.
-    fn add(&mut self, from: [f64; 2], to: [f64; 2]) {
-        let d = [to[0] - from[0], to[1] - from[1]];
-        let length = d[0].hypot(d[1]);
-        if length == 0.0 {
-            return;
-        }
-        let apart = (from[0] * to[1] - from[1] * to[0]) / length;
-        let (first, last) = ((from[0] * d[0] + from[1] * d[1]) / length, (to[0] * d[0] + to[1] * d[1]) / length);
-        if apart.abs() < REACH {
-            self.faded += (owen_t(apart.abs(), last) - owen_t(apart.abs(), first)).copysign(apart);
-        }
-        // Where it crosses the rim: half a chord on either side of its nearest place.
-        let (starts_within, ends_within) = (is_within(from), is_within(to));
-        let half = (REACH * REACH - apart * apart).max(0.0).sqrt();
-        let mut cross = |along: f64, goes_out: bool| {
-            let t = (along - first) / length;
-            self.rim.push(((from[1] + t * d[1]).atan2(from[0] + t * d[0]), goes_out));
-        };
-        if starts_within != ends_within {
-            cross(if ends_within { -half } else { half }, starts_within);
-        } else if !starts_within && half > 0.0 && first < -half && last > half {
-            cross(-half, false);
-            cross(half, true);
-        }
-    }
-
-    /// Whether left and right of the boundary fit together all around.
-    fn divides(&self) -> bool {
-        if self.has_end {
-            return false;
-        }
-        let mut rim = self.rim.clone();
-        rim.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let closes = rim.first().zip(rim.last()).is_none_or(|(first, last)| first.1 != last.1);
-        closes && rim.windows(2).all(|pair| pair[0].1 != pair[1].1)
-    }
-
-    /// The mass, with the winding number of the mean.
-    fn mass(&self, winding: f64) -> f64 {
-        let mass = winding - self.faded;
-        // On the boundary itself rounding decides both parts, each by itself: whole numbers then differ.
-        let mass = if mass < -0.25 {
-            mass + 1.0
-        } else if mass > 1.25 && winding <= 1.0 {
-            mass - 1.0
-        } else {
-            mass
-        };
-        mass.clamp(0.0, 1.0)
-    }
+fn stretched(axes: &Axes, stretch: Stretch) -> Stretch {
+    Stretch { from: axes.to_sigmas(stretch.from), to: axes.to_sigmas(stretch.to) }
 }
 
-fn is_within(place: [f64; 2]) -> bool {
-    place[0] * place[0] + place[1] * place[1] < REACH * REACH
+/// The mass left of the stretches, with the winding number of the mean.
+fn mass(stretches: &[Stretch], axes: &Axes, winding: f64) -> f64 {
+    let faded: f64 = stretches.iter().map(|stretch| faded(stretched(axes, *stretch))).sum();
+    let mass = winding - faded;
+    // On the boundary itself rounding decides both parts, each by itself: whole numbers then differ.
+    let mass = if mass < -0.25 {
+        mass + 1.0
+    } else if mass > 1.25 && winding <= 1.0 {
+        mass - 1.0
+    } else {
+        mass
+    };
+    mass.clamp(0.0, 1.0)
+}
+
+/// Integral of exp(-r²/2) over the angle along a stretch, divided by 2π.
+fn faded(Stretch { from, to }: Stretch) -> f64 {
+    let d = [to[0] - from[0], to[1] - from[1]];
+    let length = hypot(d);
+    if length == 0.0 {
+        return 0.0;
+    }
+    let apart = (from[0] * to[1] - from[1] * to[0]) / length;
+    let (first, last) = ((from[0] * d[0] + from[1] * d[1]) / length, (to[0] * d[0] + to[1] * d[1]) / length);
+    if apart.abs() >= REACH || first >= REACH || last <= -REACH {
+        return 0.0;
+    }
+    (owen_t(apart.abs(), last) - owen_t(apart.abs(), first)).copysign(apart)
 }
 
 /// Owen's T(h, along / h) for h >= 0: the integral of exp(-h² / 2cos²) over the angle from the perpendicular to the
@@ -137,7 +101,10 @@ fn is_within(place: [f64; 2]) -> bool {
 /// Owen, Tables for computing bivariate normal probabilities (1956): beyond 45 degrees by its complement.
 fn owen_t(h: f64, along: f64) -> f64 {
     let reach = along.abs();
-    let value = if reach <= h {
+    let value = if reach > REACH {
+        // As good as infinitely far along.
+        0.5 * (1.0 - normal_cdf(h))
+    } else if reach <= h {
         if h == 0.0 { 0.0 } else { direct(h, reach / h) }
     } else {
         let (p, q) = (normal_cdf(h), normal_cdf(reach));

@@ -1,6 +1,6 @@
 //! What divides side A from side B: a line, or the boundary of a control area.
 
-use super::{Area, Ellipse, LineFix, LineIndex, LonLat, Shape, ShapeFault, Spread};
+use super::{Area, Ellipse, LineFix, LineIndex, LonLat, Region, Shape, ShapeFault, Spread};
 
 /// A line with a left and a right, or an area with an inside and an outside.
 #[derive(Clone, Debug)]
@@ -57,6 +57,16 @@ impl Course {
                 0.5
             }
             (Self::Area(area), _) => spread.in_area(area),
+        }
+    }
+
+    /// Its side A, or its side B, as a region.
+    pub(super) fn region(&self, is_a: bool) -> Region<'_> {
+        match (self, is_a) {
+            (Self::Line(line), true) => Region::SideA(line),
+            (Self::Line(line), false) => Region::SideB(line),
+            (Self::Area(area), true) => Region::Inside(area),
+            (Self::Area(area), false) => Region::Outside(area),
         }
     }
 

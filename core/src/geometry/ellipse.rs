@@ -45,6 +45,11 @@ impl Ellipse {
         [self.semi_major_m / SIGMAS_95, self.semi_minor_m / SIGMAS_95]
     }
 
+    pub(super) fn axes(&self) -> Axes {
+        let (sin, cos) = self.azimuth_deg.to_radians().sin_cos();
+        Axes { sin, cos, sigmas_m: self.sigmas_m() }
+    }
+
     /// 0, or not a length at all.
     pub(super) fn is_exact(&self) -> bool {
         !(self.semi_major_m > 0.0 || self.semi_minor_m > 0.0)
@@ -62,5 +67,35 @@ impl Ellipse {
             semi_minor_m: first.min(second).max(longer * THINNEST),
             azimuth_deg: if first >= second { azimuth_deg } else { azimuth_deg + 90.0 },
         }
+    }
+}
+
+/// Turns metres east and north into standard deviations along an ellipse's azimuth and to its left, and back. Left
+/// stays left.
+pub(super) struct Axes {
+    sin: f64,
+    cos: f64,
+    sigmas_m: [f64; 2],
+}
+
+impl Axes {
+    pub(super) fn to_sigmas(&self, [x, y]: [f64; 2]) -> [f64; 2] {
+        [(x * self.sin + y * self.cos) / self.sigmas_m[0], (y * self.sin - x * self.cos) / self.sigmas_m[1]]
+    }
+
+    pub(super) fn to_metres(&self, [along, left]: [f64; 2]) -> [f64; 2] {
+        let (along_m, left_m) = (along * self.sigmas_m[0], left * self.sigmas_m[1]);
+        [along_m * self.sin - left_m * self.cos, along_m * self.cos + left_m * self.sin]
+    }
+
+    /// The covector whose product with metres is the same as `sigmas`' product with standard deviations.
+    pub(super) fn covector(&self, [along, left]: [f64; 2]) -> [f64; 2] {
+        let (along, left) = (along / self.sigmas_m[0], left / self.sigmas_m[1]);
+        [along * self.sin - left * self.cos, along * self.cos + left * self.sin]
+    }
+
+    /// Standard deviation in metres along a direction of length 1.
+    pub(super) fn sigma_m(&self, [x, y]: [f64; 2]) -> f64 {
+        ((x * self.sin + y * self.cos) * self.sigmas_m[0]).hypot((y * self.sin - x * self.cos) * self.sigmas_m[1])
     }
 }

@@ -149,13 +149,20 @@ impl LineIndex {
         self.answer(position, place, foot)
     }
 
-    /// Visits the pieces within a radius, each with whether its start and its end are free ends of the line.
-    pub(super) fn pieces_near(&self, query: Vector, radius_m: f64, mut visit: impl FnMut(&Piece, bool, bool)) {
+    /// Visits the pieces within a radius, each with whether its start and its end are free ends of the line, until
+    /// the visitor says that it has enough.
+    pub(super) fn pieces_near<'a>(
+        &'a self,
+        query: Vector,
+        radius_m: f64,
+        mut visit: impl FnMut(&'a Piece, bool, bool) -> bool,
+    ) {
         self.tree.visit(query, radius_m, |place| {
             let piece = &self.pieces[place];
             let edge = &self.edges[piece.edge as usize];
-            visit(piece, piece.t <= 0.0 && edge.before == NONE, piece.t + piece.dt >= 1.0 && edge.after == NONE);
-            radius_m
+            let (starts, ends) = (piece.t <= 0.0, piece.t + piece.dt >= 1.0);
+            let more = visit(piece, starts && edge.before == NONE, ends && edge.after == NONE);
+            if more { radius_m } else { 0.0 }
         });
     }
 

@@ -1,8 +1,8 @@
 //! From an ellipse, or a 95 % radius, to a probability.
 
 use super::boundary_integral;
-use super::quadrature::{Normal, probability};
-use super::{Area, Ellipse, LineIndex, LonLat};
+use super::spread::straight_band;
+use super::{Area, Ellipse, LineIndex, LonLat, Region, Spread};
 
 /// Farther from a boundary than this many 95 % radii the answer is certain: 0.05 % of the positions are beyond.
 pub(super) const CERTAIN: f64 = 1.6;
@@ -36,8 +36,8 @@ pub(super) fn side_a(line: &LineIndex, ellipse: &Ellipse) -> f64 {
     if is_certain(found.margin_m, &ellipse) {
         return certainty(sign);
     }
-    boundary_integral::side_a(line, &ellipse, sign > 0.0)
-        .unwrap_or_else(|| probability(&Normal::new(&ellipse), |place| side_gap_m(line, place)))
+    boundary_integral::side_a(line, &ellipse, &found)
+        .unwrap_or_else(|| Spread::Normal(ellipse).joint(&Region::SideA(line)))
 }
 
 pub(super) fn in_area(area: &Area, ellipse: &Ellipse) -> f64 {
@@ -49,21 +49,21 @@ pub(super) fn in_area(area: &Area, ellipse: &Ellipse) -> f64 {
     if is_certain(gap.abs(), &ellipse) {
         return certainty(gap);
     }
-    boundary_integral::in_area(area, &ellipse)
-        .unwrap_or_else(|| probability(&Normal::new(&ellipse), |place| area.signed_m(place)))
+    boundary_integral::in_area(area, &ellipse).unwrap_or_else(|| Spread::Normal(ellipse).joint(&Region::Inside(area)))
 }
 
 pub(super) fn within(line: &LineIndex, distance_m: f64, ellipse: &Ellipse) -> f64 {
     let ellipse = ellipse.ordered();
-    let gap_m = |place| distance_m - line.locate(place).distance_m;
-    let gap = gap_m(ellipse.middle);
+    let apart_m = line.locate(ellipse.middle).distance_m;
+    let gap = distance_m - apart_m;
     if ellipse.is_exact() {
         return f64::from(u8::from(gap >= 0.0));
     }
     if is_certain(gap.abs(), &ellipse) {
         return certainty(gap);
     }
-    probability(&Normal::new(&ellipse), gap_m)
+    straight_band(line, distance_m, &ellipse, apart_m)
+        .unwrap_or_else(|| Spread::Normal(ellipse).joint(&Region::Within(line, distance_m)))
 }
 
 /// Metres to where the side changes, positive on side A.

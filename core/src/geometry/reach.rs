@@ -30,13 +30,14 @@ impl LineIndex {
             let (square, along) = (dot(piece.chord, piece.chord), dot(from, piece.chord));
             let root = along * along - square * (dot(from, from) - reach_m * reach_m);
             if reach_m <= 0.0 || square <= 0.0 || root < 0.0 {
-                return;
+                return true;
             }
             let (first, last) = ((-along - root.sqrt()) / square, (-along + root.sqrt()) / square);
             if last > 0.0 && first < 1.0 {
                 let chainage = |part: f64| piece.chainage_m + piece.length_to(part.clamp(0.0, 1.0));
                 found.push((chainage(first), chainage(last)));
             }
+            true
         });
         found.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
         let mut parts: Vec<(f64, f64)> = Vec::new();

@@ -173,3 +173,21 @@ fn a_patrol_that_sees_a_weapon_with_a_place_is_enough() {
     assert_eq!(alert.subject, "patrol:st02-pt01");
     assert!(!serde_json::to_string(&alert.viewer_form()).unwrap().contains("pt01"));
 }
+
+#[test]
+fn a_zone_on_one_side_of_the_line_does_not_count_for_the_other_side_however_vague_the_position() {
+    for (side, expected) in [("a", 0), ("b", 1)] {
+        let rule = format!(
+            "[[rule]]\nid = \"across\"\nkind = \"exclusion_zone\"\nareas = [\"near-b\"]\nsides = [\"{side}\"]\nthreshold = 0.3\n"
+        );
+        let mut scene = Scene::new(&rule, &radar());
+        for second in [0.0, 60.0] {
+            scene.track(second, "t1", "tank", (0.0, 1_000.0), 100.0);
+        }
+        assert_eq!(
+            scene.alerts().len(),
+            expected,
+            "on the line it is half in a zone of side B, and never on side A too"
+        );
+    }
+}

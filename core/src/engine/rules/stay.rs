@@ -31,9 +31,8 @@ pub(super) fn judge(
     for rule in &sighting.terms.agreement.rules {
         match &rule.kind {
             RuleKind::ExclusionZone if counts(rule, object) => {
-                let sides = located.on_sides(rule);
                 for zone in &rule.areas {
-                    let probability = located.in_zone(zone).min(sides);
+                    let probability = located.in_zone_on_sides(zone, rule);
                     let what = format!("Suspected {} in zone {zone}", object.words());
                     let stay = Stay::new(rule, Some(zone), probability, what);
                     stay.judge(sighting, object, Some(&located), track.as_deref_mut(), book, frame);
@@ -41,8 +40,7 @@ pub(super) fn judge(
             }
             RuleKind::Withdrawal { distances } => {
                 let Some(distance) = distances.iter().find(|distance| fits(distance, object)) else { continue };
-                let within = located.within(rule.line.as_ref(), distance.distance_m).unwrap_or(0.0);
-                let probability = if within > 0.0 { within.min(located.where_rule_holds(rule)) } else { 0.0 };
+                let probability = located.within_where_rule_holds(rule, distance.distance_m);
                 let km = distance.distance_m / 1_000.0;
                 let what = format!("Suspected {} closer to the line than {km} km", object.words());
                 let mut stay = Stay::new(rule, None, probability, what);
