@@ -178,7 +178,7 @@ fn all_ten_kinds_are_read_and_it_is_said_which_are_not_judged() {
     assert_eq!(agreement.rules.iter().filter(|rule| rule.kind.is_judged()).count(), 9);
     let warned = warned(&more);
     assert_eq!(warned.len(), 1, "{warned:?}");
-    assert_eq!(warned[0], "rule 'r8': kind clock is read but not judged yet: it raises no alert");
+    assert_eq!(warned[0], "rule 'r9': kind coverage is read but not judged yet: it raises no alert");
 }
 
 fn rule(lines: &str) -> String {

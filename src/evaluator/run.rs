@@ -287,6 +287,7 @@ fn by_name(hit: &LimitsHit) -> [(&'static str, u64); 9] {
         ("labels", hit.labels),
         ("deaf_periods", hit.deaf_periods),
         ("undecodable", hit.undecodable),
+        ("doubted_positions", hit.doubted_positions),
         ("documents", hit.documents),
     ]
 }

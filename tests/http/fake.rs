@@ -134,6 +134,7 @@ pub fn device(name: &str, state: &str, position: LonLat) -> DeviceStatus {
         last_time: (state != "never_heard").then(|| time(3_588)),
         position: Some(position),
         hacc_m: Some(4.0),
+        position_doubtful: false,
         state: state.to_owned(),
         battery_pct: (state != "never_heard").then_some(76.0),
         readings: if state == "never_heard" { 0 } else { 1_482 },

@@ -88,6 +88,7 @@ async fn the_registry_in_force_decides_who_may_send_what() {
         interval_s: None,
         maintenance: Vec::new(),
         watched: false,
+        max_speed_mps: None,
         gateway: None,
     };
     let devices = [("a".parse().unwrap(), registered)].into();

@@ -330,6 +330,7 @@ impl RuleKind {
                 | Self::Interference { .. }
                 | Self::NoFlight { .. }
                 | Self::Coverage { .. }
+                | Self::Clock { .. }
         )
     }
 }

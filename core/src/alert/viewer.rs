@@ -141,6 +141,11 @@ fn summary(alert: &Alert, place: Option<&ViewerPlace>) -> String {
             (false, false) => "A device is not heard",
             (false, true) => "A device was not heard",
         },
+        "clock" => match alert.details.get("cause").and_then(serde_json::Value::as_str) {
+            Some("jumped") => "A device's clock jumped",
+            Some("unsure") => "A device says that its clock is uncertain",
+            _ => "A device's clock is ahead",
+        },
         "interference" => "Devices of a region report that satellite navigation is disturbed",
         "coverage" => "A stretch of the line has no working sensor in range",
         _ => "A rule seems to be broken",

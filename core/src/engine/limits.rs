@@ -80,6 +80,8 @@ pub struct LimitsHit {
     /// Times that whether devices are within a distance of one another was given up to find out.
     #[serde(default)]
     pub region_searches: u64,
+    /// Reported positions of devices and objects that were not believed.
+    pub doubted_positions: u64,
     /// Agreements or registries of the journal that are not valid, and so were not taken.
     pub documents: u64,
 }

@@ -39,11 +39,13 @@ mod stretches;
 mod terms;
 mod timers;
 mod tracks;
+mod trail;
 mod words;
 
 pub use height::HEIGHT_ERROR_M;
 pub use limits::*;
 pub use sighting::{ASSUMED_RANGE_M, ASSUMED_RANGES_M, DEFAULT_HACC_M};
+pub use trail::{BELIEVED_AFTER, FASTEST_MPS};
 
 use std::sync::Arc;
 
@@ -60,11 +62,12 @@ use record::{Records, Stand};
 use rules::coverage::{AllStretches, AllWatches};
 use rules::interference::AllRegions;
 use rules::silence::AllOverdue;
-use rules::{interference, no_fire, no_flight, objects, tamper};
+use rules::{clock, interference, no_fire, no_flight, objects, tamper};
 use sighting::Sighting;
 use terms::{Roll, Terms, in_maintenance};
 use timers::TimerKey;
 use tracks::Tracks;
+use trail::Verdict;
 
 /// Changes whenever another output may follow from the same entries.
 pub const ENGINE_VERSION: u32 = 3;
@@ -136,6 +139,9 @@ pub struct DeviceStatus {
     pub position: Option<crate::geometry::LonLat>,
     /// 95 % radius of that.
     pub hacc_m: Option<f64>,
+    /// The latest position that it reported is not believed: it cannot have come there, or says itself that
+    /// satellite reception is disturbed. `position` is then where it was before.
+    pub position_doubtful: bool,
     /// `ok`, `silent`, `maintenance`, `never_heard`.
     pub state: String,
     /// Battery, when last told.
@@ -203,6 +209,8 @@ impl Engine {
                 self.message();
                 if let Some(terms) = self.terms.clone() {
                     tamper::judge_reject(reject, &terms, &self.roll, &mut self.book, &mut self.frame);
+                    let record = reject.device.as_ref().and_then(|device| self.records.by_id.get_mut(device));
+                    clock::judge_reject(reject, &terms, &self.roll, record, &mut self.book, &mut self.frame);
                 }
             }
             Body::State(state) => {
@@ -374,13 +382,20 @@ impl Engine {
         };
         let reading = reading.bounded();
         let Some(record) = self.records.by_id.get_mut(&entry.device) else { return };
-        if newest {
-            record.stand = sighting::reported(&reading, device).or(record.stand);
-            if let Data::Health(health) = &reading.data {
-                record.battery_pct = health.battery_pct.or(record.battery_pct);
-                record.opened = health.enclosure.map_or(record.opened, |enclosure| enclosure == Enclosure::Open);
-            }
+        if newest && let Data::Health(health) = &reading.data {
+            record.battery_pct = health.battery_pct.or(record.battery_pct);
+            record.opened = health.enclosure.map_or(record.opened, |enclosure| enclosure == Enclosure::Open);
         }
+        let reported = sighting::reported(&reading, device);
+        let fastest_mps = device.and_then(|device| device.max_speed_mps).unwrap_or(FASTEST_MPS);
+        let worth = record.take_position(&reading, reported, entry.time, newest, fastest_mps);
+        let believed = reported.filter(|_| worth != Verdict::Doubted);
+        let stand = device.and_then(sighting::fixed_stand).or(believed);
+        if worth == Verdict::Doubted {
+            self.frame.limits.doubted_positions += 1;
+        }
+        let within =
+            if stand.is_none() && reported.is_some() { record.trail.within(entry.time, fastest_mps) } else { None };
         self.coverage_heard(&entry.device);
         let Some(terms) = self.terms.clone() else { return };
         let Some(record) = self.records.by_id.get_mut(&entry.device) else { return };
@@ -392,7 +407,9 @@ impl Engine {
             offset: self.offset,
             station,
             device,
-            stand: sighting::stand_of(&reading, device),
+            stand,
+            within,
+            worth,
             late: self.frame.wall(now).since(entry.time) > terms.agreement.late_after,
             in_maintenance: device.is_some_and(|device| in_maintenance(device, entry.time)),
         };
@@ -401,6 +418,7 @@ impl Engine {
         }
         let (book, frame) = (&mut self.book, &mut self.frame);
         interference::judge(&sighting, record, &mut self.regions, book, frame);
+        clock::judge(&sighting, record, book, frame);
         tamper::judge(&sighting, newest, record, &mut self.regions, book, frame);
         objects::judge_watched(&sighting, &mut self.tracks, &mut self.book, &mut self.frame);
         match reading.data {
@@ -437,7 +455,7 @@ impl Engine {
             "ok"
         };
         let fixed = device.filter(|device| device.mobility == crate::registry::Mobility::Fixed);
-        let stand: Option<Stand> = fixed.and_then(sighting::surveyed).or(record.stand);
+        let stand: Option<Stand> = fixed.and_then(sighting::surveyed).or(record.stand());
         DeviceStatus {
             device: id.clone(),
             station: record.station.clone(),
@@ -446,6 +464,7 @@ impl Engine {
             last_time: record.last_time,
             position: stand.map(|stand| stand.position),
             hacc_m: stand.map(|stand| stand.hacc_m),
+            position_doubtful: record.doubtful,
             state: state.to_owned(),
             battery_pct: record.battery_pct,
             readings: record.readings,

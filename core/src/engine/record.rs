@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::limits::{EVICTED_PART, LimitsHit, MAX_ABSENCE, MAX_UNKNOWN_DEVICES};
+use super::limits::{EVICTED_PART, LimitsHit, MAX_ABSENCE, MAX_UNKNOWN_DEVICES, REPORT_STANDS};
+use super::rules::clock::ClockWatch;
+use super::trail::{Trail, Verdict};
 use crate::geometry::LonLat;
 use crate::id::Id;
 use crate::time::Time;
-use crate::wire::DeviceState;
+use crate::wire::{Data, DeviceState, Fix, Reading, Suspicion};
 
 /// Where something stands and its 95 % radius.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,8 +28,12 @@ pub(super) struct Record {
     pub(super) counted_from: Time,
     pub(super) last_heard: Option<Time>,
     pub(super) last_time: Option<Time>,
-    /// The latest reported one.
-    pub(super) stand: Option<Stand>,
+    /// Where it reported to be.
+    pub(super) trail: Trail,
+    /// The latest position that it reported is not believed.
+    pub(super) doubtful: bool,
+    /// Reading time of its own report that satellite reception is disturbed, if it has not taken that back.
+    disturbed: Option<Time>,
     pub(super) battery_pct: Option<f64>,
     pub(super) readings: u64,
     /// Wall time by which it said it would be heard.
@@ -45,6 +51,8 @@ pub(super) struct Record {
     pub(super) moved: BTreeMap<Id, Moved>,
     /// Its GNSS clock against its uptime.
     pub(super) gnss_clock: Option<Box<GnssClock>>,
+    /// What each clock rule knows of its clock.
+    pub(super) clocks: Vec<(Id, ClockWatch)>,
 }
 
 /// Why a device said that it does not sense.
@@ -79,7 +87,9 @@ impl Record {
             counted_from: now,
             last_heard: None,
             last_time: None,
-            stand: None,
+            trail: Trail::default(),
+            doubtful: false,
+            disturbed: None,
             battery_pct: None,
             readings: 0,
             next_by: None,
@@ -89,12 +99,65 @@ impl Record {
             interval_s: None,
             moved: BTreeMap::new(),
             gnss_clock: None,
+            clocks: Vec::new(),
         }
     }
 
     pub(super) fn heard(&mut self, now: Time) {
         self.last_heard = Some(now);
         self.counted_from = now;
+    }
+
+    /// The latest believed one of the positions that it reported.
+    pub(super) fn stand(&self) -> Option<Stand> {
+        self.trail.stand()
+    }
+
+    /// Takes in where a reading says that the device is, and says whether that can be believed: nothing moves
+    /// faster than it can, and a receiver that says itself that it is disturbed is taken at its word.
+    pub(super) fn take_position(
+        &mut self,
+        reading: &Reading,
+        stand: Option<Stand>,
+        time: Time,
+        newest: bool,
+        fastest_mps: f64,
+    ) -> Verdict {
+        let own = match &reading.data {
+            Data::GnssStatus(status) => {
+                let disturbed = status.jamming != Suspicion::None || status.spoofing != Suspicion::None;
+                if newest {
+                    self.disturbed = disturbed.then_some(time);
+                }
+                disturbed
+            }
+            _ => false,
+        };
+        let stands = |since: Time| time.since(since).nanos().saturating_abs() < REPORT_STANDS.nanos();
+        let surveyed = reading.position.is_some_and(|position| position.fix == Fix::Surveyed);
+        let disturbed = (own || self.disturbed.is_some_and(stands)) && !surveyed;
+        let verdict = match stand {
+            None => Verdict::Believed,
+            Some(_) if disturbed => Verdict::Doubted,
+            Some(stand) if newest => self.trail.take(time, stand, fastest_mps),
+            Some(stand) if self.trail.allows(time, stand, fastest_mps) => Verdict::Believed,
+            Some(_) => Verdict::Doubted,
+        };
+        if newest {
+            self.doubtful = disturbed || self.trail.is_doubtful();
+        }
+        verdict
+    }
+
+    /// What a clock rule knows of its clock.
+    pub(super) fn clock(&mut self, rule: &Id) -> &mut ClockWatch {
+        let place = self.clocks.iter().position(|(known, _)| known == rule).unwrap_or_else(|| {
+            // Most agreements have one such rule, and there are many devices.
+            self.clocks.reserve_exact(1);
+            self.clocks.push((rule.clone(), ClockWatch::default()));
+            self.clocks.len() - 1
+        });
+        &mut self.clocks[place].1
     }
 
     /// Takes in what a device says of itself; a last will is the broker's word that it is gone.

@@ -6,6 +6,7 @@ use super::located::{Located, SIGMAS_95_ONE_AXIS};
 use super::polar::Polar;
 use super::record::Stand;
 use super::terms::Terms;
+use super::trail::Verdict;
 use crate::agreement::{Rule, Severity};
 use crate::alert::{Evidence, PlaceExtent};
 use crate::geometry::LonLat;
@@ -13,7 +14,7 @@ use crate::id::Id;
 use crate::log::ReadingEntry;
 use crate::registry::{Device, Mobility};
 use crate::time::Time;
-use crate::wire::{ObjectPlace, PatrolReport, Reading};
+use crate::wire::{MAX_DISTANCE_M, ObjectPlace, PatrolReport, Reading};
 
 /// 95 % radius of a position that says nothing of its accuracy, where the registry gives no default: metres.
 pub const DEFAULT_HACC_M: f64 = 50.0;
@@ -34,6 +35,9 @@ pub const ASSUMED_RANGES_M: [(&str, f64); 8] = [
 /// The same for all other classes: vehicles and weapons seen, and what is not known.
 pub const ASSUMED_RANGE_M: f64 = 5_000.0;
 
+/// Label of what rests on a reported position that is not believed.
+pub(super) const POSITION_DOUBTFUL: &str = "position_doubtful";
+
 /// The range that is assumed for a class, metres.
 pub(super) fn assumed_range_m(class: &str) -> f64 {
     let known = ASSUMED_RANGES_M.iter().find(|(known, _)| *known == class);
@@ -50,8 +54,12 @@ pub(super) struct Sighting<'a> {
     pub(super) station: &'a Id,
     /// Its registration.
     pub(super) device: Option<&'a Device>,
-    /// Where the device is: as surveyed if it is registered as fixed, else as reported.
+    /// Where the device is: as surveyed if it is registered as fixed, else as reported, if that is believed.
     pub(super) stand: Option<Stand>,
+    /// Where it is at most, if what it reports is not believed.
+    pub(super) within: Option<Stand>,
+    /// What the position that it reports is worth.
+    pub(super) worth: Verdict,
     pub(super) late: bool,
     /// Within a registered maintenance window at its own time.
     pub(super) in_maintenance: bool,
@@ -106,7 +114,7 @@ impl<'a> Sighting<'a> {
             follow: Follow::Best,
             detections: 1,
             evidence: vec![self.evidence()],
-            labels: Vec::new(),
+            labels: if self.within.is_some() { vec![POSITION_DOUBTFUL.to_owned()] } else { Vec::new() },
             what: String::new(),
             past: None,
             details: serde_json::Map::new(),
@@ -124,8 +132,9 @@ impl<'a> Sighting<'a> {
 
     /// Where something is that was sensed from here: in the 95 % sector of its bearing, or all around.
     pub(super) fn extent_of_bearing(&self, class: &str, bearing: Option<(f64, f64)>) -> Option<(PlaceExtent, PlaceBy)> {
-        let stand = self.stand?;
         let (range_m, assumed) = self.range_m(class);
+        let by = if assumed { PlaceBy::SensorAssumedRange } else { PlaceBy::Sensor };
+        let Some(stand) = self.stand else { return self.around_doubtful(range_m, by) };
         let width_deg = bearing.map_or(360.0, |(_, sd_deg)| 2.0 * SIGMAS_95_ONE_AXIS * sd_deg);
         let extent = match bearing {
             Some((bearing_deg, _)) if width_deg < 360.0 => PlaceExtent::Sector {
@@ -137,7 +146,7 @@ impl<'a> Sighting<'a> {
             },
             _ => PlaceExtent::Disc { position: stand.position, radius_m: range_m },
         };
-        Some((extent, if assumed { PlaceBy::SensorAssumedRange } else { PlaceBy::Sensor }))
+        Some((extent, by))
     }
 
     /// Where an object is: as its position, its bearing and range, its bearing, or all around.
@@ -152,16 +161,20 @@ impl<'a> Sighting<'a> {
             (bearing, place.range_m.zip(place.range_sd_m))
         {
             let polar = Polar { bearing_deg, bearing_sd_deg, range_m, range_sd_m };
-            return Some((polar.extent(self.stand?), PlaceBy::Sensor));
+            let Some(stand) = self.stand else { return self.around_doubtful(range_m, PlaceBy::Sensor) };
+            return Some((polar.extent(stand), PlaceBy::Sensor));
         }
         self.extent_of_bearing(class, bearing)
     }
 
     /// Where a patrol says that something was: `None` if it gives neither sector nor range.
     pub(super) fn extent_of_report(&self, class: &str, report: &PatrolReport) -> Option<(PlaceExtent, PlaceBy)> {
-        let stand = self.stand?;
         let (range_max_m, assumed) = report.range_max_m.map_or_else(|| self.range_m(class), |told| (told, false));
         let by = if assumed { PlaceBy::ObserverAssumedRange } else { PlaceBy::Observer };
+        let Some(stand) = self.stand else {
+            let told = report.sector_deg.is_some() || report.range_max_m.is_some();
+            return if told { self.around_doubtful(range_max_m, by) } else { None };
+        };
         let range_min_m = report.range_min_m.unwrap_or(0.0).min(range_max_m);
         match (report.sector_deg, report.sector_width_deg.unwrap_or(360.0)) {
             (Some(bearing_deg), width_deg) if width_deg < 360.0 => {
@@ -174,10 +187,16 @@ impl<'a> Sighting<'a> {
 
     /// All around a person who tells no place, as far as such a thing is noticed.
     pub(super) fn extent_around_observer(&self, class: &str) -> Option<(PlaceExtent, PlaceBy)> {
-        let stand = self.stand?;
         let (radius_m, assumed) = self.range_m(class);
         let by = if assumed { PlaceBy::ObserverAssumedRange } else { PlaceBy::Observer };
+        let Some(stand) = self.stand else { return self.around_doubtful(radius_m, by) };
         Some((PlaceExtent::Disc { position: stand.position, radius_m }, by))
+    }
+
+    /// Anywhere within a range of wherever a device may be whose position is not believed.
+    fn around_doubtful(&self, range_m: f64, by: PlaceBy) -> Option<(PlaceExtent, PlaceBy)> {
+        let Stand { position, hacc_m } = self.within?;
+        Some((PlaceExtent::Disc { position, radius_m: (hacc_m + range_m).min(MAX_DISTANCE_M) }, by))
     }
 
     /// Lowers and labels a finding by the notified activities.
@@ -199,12 +218,7 @@ pub(super) fn surveyed(device: &Device) -> Option<Stand> {
     Some(Stand { position: device.position?, hacc_m: device.hacc_m })
 }
 
-/// Where a device is taken to be.
-pub(super) fn stand_of(reading: &Reading, device: Option<&Device>) -> Option<Stand> {
-    match device {
-        Some(device) if device.mobility == Mobility::Fixed => {
-            surveyed(device).or_else(|| reported(reading, Some(device)))
-        }
-        _ => reported(reading, device),
-    }
+/// Where a fixed device stands, whatever it reports.
+pub(super) fn fixed_stand(device: &Device) -> Option<Stand> {
+    if device.mobility == Mobility::Fixed { surveyed(device) } else { None }
 }

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::{EVICTED_PART, LimitsHit, MAX_TRACK_GAP, MAX_TRACKS, MAX_TRACKS_PER_DEVICE};
 use super::record::Stand;
+use super::trail::{Trail, Verdict};
 use crate::alert::Evidence;
-use crate::geometry::{Side, distance_m};
+use crate::geometry::Side;
 use crate::id::Id;
 use crate::time::Time;
 
@@ -48,6 +49,8 @@ pub(super) struct Step {
     pub(super) stand: Option<Stand>,
     /// Faster than this it cannot have moved.
     pub(super) fastest_mps: f64,
+    /// What was known of where it is holds no more.
+    pub(super) restarted: bool,
 }
 
 /// What is known of one track.
@@ -56,7 +59,9 @@ pub(super) struct Track {
     arrived: Time,
     /// Reading time of its newest sighting.
     time: Time,
-    stand: Option<Stand>,
+    /// That of its latest sighting that was believed.
+    believed: Time,
+    trail: Trail,
     /// It was lost for too long, or jumped, and started anew.
     pub(super) restarted: bool,
     /// Under each crossing rule: where it surely was last.
@@ -99,7 +104,8 @@ pub(super) struct Tracks {
 }
 
 impl Tracks {
-    /// Takes a sighting in; `None` if it is not newer than what is known of the track, so that nothing follows from it.
+    /// Takes a sighting in; `None` if nothing follows from it: it is not newer than what is known of the track, or its
+    /// position is doubted.
     pub(super) fn advance(
         &mut self,
         key: &TrackKey,
@@ -107,13 +113,14 @@ impl Tracks {
         now: Time,
         limits: &mut LimitsHit,
     ) -> Option<&mut Track> {
-        let Step { time, stand, fastest_mps } = *step;
+        let Step { time, stand, fastest_mps, restarted } = *step;
         if !self.by_key.contains_key(key) {
             self.make_room(key, limits);
             let track = Track {
                 arrived: now,
                 time,
-                stand,
+                believed: time,
+                trail: Trail::from(time, stand),
                 restarted: false,
                 sure: BTreeMap::new(),
                 inside: BTreeMap::new(),
@@ -126,17 +133,27 @@ impl Tracks {
         if time <= track.time {
             return None;
         }
-        let gap = time.since(track.time);
-        if gap > MAX_TRACK_GAP || jumped(track.stand, stand, gap.secs_f64() * fastest_mps) {
-            track.restarted = true;
-            track.sure.clear();
-            track.inside.clear();
-            track.permitted.clear();
-        }
         track.time = time;
-        if stand.is_some() {
-            track.stand = stand;
+        let verdict = if restarted || time.since(track.believed) > MAX_TRACK_GAP {
+            track.trail = Trail::from(time, stand);
+            Verdict::Restarted
+        } else {
+            stand.map_or(Verdict::Believed, |stand| track.trail.take(time, stand, fastest_mps))
+        };
+        match verdict {
+            Verdict::Believed => {}
+            Verdict::Restarted => {
+                track.restarted = true;
+                track.sure.clear();
+                track.inside.clear();
+                track.permitted.clear();
+            }
+            Verdict::Doubted => {
+                limits.doubted_positions += 1;
+                return None;
+            }
         }
+        track.believed = time;
         Some(track)
     }
 
@@ -162,10 +179,4 @@ impl Tracks {
             limits.tracks += 1;
         }
     }
-}
-
-/// Whether it cannot have come from one to the other, however wrong both positions are within their radii.
-fn jumped(from: Option<Stand>, to: Option<Stand>, reach_m: f64) -> bool {
-    let (Some(from), Some(to)) = (from, to) else { return false };
-    distance_m(from.position, to.position) > reach_m + from.hacc_m + to.hacc_m
 }

@@ -42,6 +42,8 @@ pub struct Device {
     pub maintenance: Vec<Window>,
     /// A mobile device for which `crossing` and displacement are judged.
     pub watched: bool,
+    /// Faster than this it does not move, metres a second.
+    pub max_speed_mps: Option<f64>,
     /// The device that may publish for it.
     pub gateway: Option<Id>,
 }

@@ -155,6 +155,7 @@ fn read_device(keys: &mut Keys<'_>, stations: &BTreeMap<Id, Station>) -> Option<
     if watched && mobility == Mobility::Fixed {
         keys.fault("watched", "is for mobile devices; a fixed one is always judged, so remove it");
     }
+    let max_speed_mps = keys.number("max_speed_mps", Limits::new(0.1, 1_000.0, "metres a second"));
     let mut maintenance = read_windows(keys);
     maintenance.extend(defaults.maintenance.iter().copied());
     maintenance.sort_by_key(|window| (window.from, window.to));
@@ -179,6 +180,7 @@ fn read_device(keys: &mut Keys<'_>, stations: &BTreeMap<Id, Station>) -> Option<
         interval_s,
         maintenance,
         watched,
+        max_speed_mps,
         gateway,
     });
     Some((id?, device))

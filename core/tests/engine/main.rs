@@ -10,12 +10,15 @@
 
 mod agreement_swap;
 mod book_model;
+mod clock;
+mod complaints;
 mod control_area;
 mod coverage;
 mod coverage_model;
 mod crossing;
 mod crossing_model;
 mod determinism;
+mod doubted;
 mod flood;
 mod hostile;
 mod interference;
@@ -23,6 +26,7 @@ mod interference_model;
 mod limits;
 mod no_fire;
 mod no_flight;
+mod offline;
 mod permitted;
 mod scene;
 mod silence;

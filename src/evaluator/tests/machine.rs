@@ -99,6 +99,7 @@ impl Machine for Toy {
                 last_time: None,
                 position: None,
                 hacc_m: None,
+                position_doubtful: false,
                 state: "ok".to_owned(),
                 battery_pct: None,
                 readings: 0,

@@ -82,7 +82,7 @@ fn signs(reading: &Reading, record: &mut Record) -> Vec<(Source, Option<Strength
             Fix::TwoD | Fix::ThreeD => signs.push((Source::NoFix, few.then_some(Strength::Weak))),
         }
         // A device that never had a fix has not lost it.
-        if record.stand.is_none() {
+        if record.stand().is_none() {
             signs.retain(|(source, _)| *source != Source::NoFix);
         }
     }
@@ -215,7 +215,7 @@ fn take_sign(
     if !in_force(rule, sighting.time()) {
         return false;
     }
-    let Some(stand) = sighting.stand.or(record.stand) else { return false };
+    let Some(stand) = sighting.stand.or(record.stand()) else { return false };
     if !rule.areas.is_empty() {
         let at = PlaceExtent::Point { position: stand.position, hacc_m: stand.hacc_m };
         if sighting.located(at).in_any(&rule.areas) < IN_AREA {

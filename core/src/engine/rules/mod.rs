@@ -3,6 +3,7 @@
 //! A rule looks and reports findings to the book; when an alert opens, is extended or ends
 //! for want of evidence is the book's.
 
+pub(super) mod clock;
 pub(super) mod coverage;
 pub(super) mod crossing;
 pub(super) mod interference;

@@ -25,6 +25,9 @@ const FASTEST_MULTIROTOR_MPS: f64 = 60.0;
 /// The same for what has wings, or may have.
 const FASTEST_WINGED_MPS: f64 = 250.0;
 
+/// A speed that a sensor tells is believed up to this, metres a second.
+const FASTEST_TOLD_MPS: f64 = 700.0;
+
 /// One sighting of what flies.
 struct Flyer {
     object: Object,
@@ -109,7 +112,9 @@ fn tracked(sighting: &Sighting<'_>, seen: &UavDetection) -> Option<Flyer> {
         lasts: Span::default(),
     };
     let key = TrackKey { device: entry.device.clone(), boot: entry.boot, sort: Sort::Flyer, name: seen.track.clone() };
-    let step = Step { time: sighting.time(), stand: object.stand(), fastest_mps: fastest };
+    let told = seen.speed_mps.unwrap_or(0.0).min(FASTEST_TOLD_MPS);
+    let step = Step { time: sighting.time(), stand: object.stand(), fastest_mps: fastest.max(told), restarted: false };
+
     let height = seen.alt_agl_m.map(|alt_agl_m| Height::told(alt_agl_m, seen.place.range_m, seen.place.bearing_sd_deg));
     Some(Flyer {
         object,
@@ -136,7 +141,10 @@ fn heard(sighting: &Sighting<'_>, detection: &Detection) -> Option<Flyer> {
     Some(Flyer {
         object: around(format!("station:{}", sighting.station), class, detection.confidence, place, lasts),
         height: None,
-        step: Some((key, Step { time: sighting.time(), stand: None, fastest_mps: FASTEST_WINGED_MPS })),
+        step: Some((
+            key,
+            Step { time: sighting.time(), stand: None, fastest_mps: FASTEST_WINGED_MPS, restarted: false },
+        )),
         facet: class,
         longest_gap: MAX_HEARD_GAP,
         what,

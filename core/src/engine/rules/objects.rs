@@ -10,6 +10,7 @@ use crate::engine::polar::covering;
 use crate::engine::record::Stand;
 use crate::engine::sighting::Sighting;
 use crate::engine::tracks::{Sort, Step, TrackKey, Tracks};
+use crate::engine::trail::{FASTEST_MPS, Verdict};
 use crate::registry::Mobility;
 use crate::time::Span;
 use crate::wire::{Data, ObjectClass, Observation};
@@ -18,15 +19,14 @@ use crate::wire::{Data, ObjectClass, Observation};
 const FASTEST_PERSON_MPS: f64 = 15.0;
 /// The same for vehicles and weapons.
 const FASTEST_VEHICLE_MPS: f64 = 60.0;
-/// The same for what is not known, and for devices, which may fly.
-const FASTEST_MPS: f64 = 120.0;
-
-const fn fastest_mps(class: ObjectClass) -> f64 {
-    match class {
+/// A sensor that says that it is faster still is believed, within bounds.
+fn fastest_mps(class: ObjectClass, told_mps: Option<f64>) -> f64 {
+    let fastest = match class {
         ObjectClass::Person => FASTEST_PERSON_MPS,
         ObjectClass::Unknown => FASTEST_MPS,
         _ => FASTEST_VEHICLE_MPS,
-    }
+    };
+    told_mps.map_or(fastest, |told| fastest.max(told.min(FASTEST_MPS)))
 }
 
 /// One sighting of an object.
@@ -85,7 +85,8 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, tracks: &mut Tracks, boo
                 sort: Sort::Object,
                 name: seen.track.clone(),
             };
-            let step = Step { time: sighting.time(), stand: object.stand(), fastest_mps: fastest_mps(seen.class) };
+            let fastest_mps = fastest_mps(seen.class, seen.speed_mps);
+            let step = Step { time: sighting.time(), stand: object.stand(), fastest_mps, restarted: false };
             let Some(track) = tracks.advance(&key, &step, frame.now, &mut frame.limits) else { return };
             crossing::judge(sighting, &object, track, book, frame);
             stay::judge(sighting, &object, Some(track), book, frame);
@@ -132,7 +133,9 @@ pub(in crate::engine) fn judge_watched(
         lasts: Span::default(),
     };
     let key = TrackKey::itself(device);
-    let step = Step { time: sighting.time(), stand: Some(stand), fastest_mps: FASTEST_MPS };
+    // The record has looked whether it can have come there.
+    let restarted = sighting.worth == Verdict::Restarted;
+    let step = Step { time: sighting.time(), stand: Some(stand), fastest_mps: f64::MAX, restarted };
     if let Some(track) = tracks.advance(&key, &step, frame.now, &mut frame.limits) {
         crossing::judge(sighting, &object, track, book, frame);
     }

@@ -268,7 +268,7 @@ impl Engine {
             Some(_) => format!("Device {device} has not been heard since {told} (expected every {interval_s} s)"),
             None => format!("Device {device} was never heard (since {told}, expected every {interval_s} s)"),
         };
-        let stand = surveyed(&registered).or(record.stand);
+        let stand = surveyed(&registered).or(record.stand());
         let mut details = Map::from_iter([
             ("last_heard".to_owned(), record.last_heard.map(|heard| self.frame.wall(heard).to_string()).into()),
             ("interval_s".to_owned(), interval_s.into()),

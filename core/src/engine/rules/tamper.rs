@@ -14,8 +14,9 @@ use crate::engine::finding::{Finding, Follow, PlaceBy, in_force, step_down};
 use crate::engine::frame::Frame;
 use crate::engine::record::{Moved, Record};
 use crate::engine::rules::interference::{self, AllRegions, Displaced};
-use crate::engine::sighting::{Sighting, reported, surveyed};
+use crate::engine::sighting::{POSITION_DOUBTFUL, Sighting, reported, surveyed};
 use crate::engine::terms::{Roll, Terms, in_maintenance};
+use crate::engine::trail::Verdict;
 use crate::engine::words;
 use crate::geometry;
 use crate::id::Id;
@@ -30,6 +31,8 @@ const LEAST_READINGS: u32 = 2;
 const OUTSIDE: f64 = 0.05;
 /// Positions of one receiver err together, so no number of them makes it surer than this.
 const SUREST: f64 = 0.999;
+/// Nor than this where the position itself is not believed.
+const DOUBTFUL: f64 = 0.5;
 
 /// How probably somebody used a device's name where its readings contradict each other or their signature:
 /// a fault of the device looks the same.
@@ -79,7 +82,8 @@ pub(in crate::engine) fn judge(
         so_far.readings = so_far.readings.saturating_add(1);
         if so_far.readings >= LEAST_READINGS && sighting.time().since(so_far.since) >= rule.dwell {
             let chance = OUTSIDE.powi(i32::try_from(so_far.readings.min(8)).unwrap_or(8));
-            moved.push((rule, distance_m, (1.0 - chance).min(SUREST)));
+            let surest = if sighting.worth == Verdict::Doubted { DOUBTFUL } else { SUREST };
+            moved.push((rule, distance_m, (1.0 - chance).min(surest)));
         }
     }
     if moved.is_empty() {
@@ -136,6 +140,9 @@ fn report<'a>(
     if sighting.in_maintenance {
         finding.labels.push("maintenance".to_owned());
         finding.severity = step_down(rule.severity);
+    }
+    if cause == "moved" && sighting.worth == Verdict::Doubted {
+        finding.labels.push(POSITION_DOUBTFUL.to_owned());
     }
     finding.labels.push(format!("tamper:{cause}"));
     finding.labels.extend(labels.iter().map(|label| (*label).to_owned()));
