@@ -277,7 +277,7 @@ impl<M: Machine> Runner<'_, M> {
     }
 }
 
-fn by_name(hit: &LimitsHit) -> [(&'static str, u64); 9] {
+fn by_name(hit: &LimitsHit) -> [(&'static str, u64); 12] {
     [
         ("unknown_devices", hit.unknown_devices),
         ("tracks", hit.tracks),
@@ -287,6 +287,8 @@ fn by_name(hit: &LimitsHit) -> [(&'static str, u64); 9] {
         ("labels", hit.labels),
         ("deaf_periods", hit.deaf_periods),
         ("undecodable", hit.undecodable),
+        ("reporters", hit.reporters),
+        ("region_searches", hit.region_searches),
         ("doubted_positions", hit.doubted_positions),
         ("documents", hit.documents),
     ]

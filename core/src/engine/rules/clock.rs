@@ -262,6 +262,7 @@ pub(in crate::engine) fn judge_reject(
             zone: None,
             facet: "ahead",
             station: None,
+            permitted: None,
             opening: format!("{id}/{boot}/{seq}/{wall}"),
             time: wall,
             late: false,
