@@ -27,7 +27,7 @@ pub fn run(criterion: &mut Criterion) -> String {
     };
     let polygons: Vec<Polygon> = rings
         .iter()
-        .map(|ring| Polygon::new(LineString::from_iter(ring.iter().map(|at| (at.lon, at.lat))), Vec::new()))
+        .map(|ring| Polygon::new(ring.iter().map(|at| (at.lon, at.lat)).collect::<LineString>(), Vec::new()))
         .collect();
     let boxes = RTree::bulk_load(
         rings

@@ -84,7 +84,7 @@ fn each_fault_names_device_key_value_and_remedy() {
         ),
         (
             "colour = 60",
-            "device 'd1': colour: there is no such key; use one of: id, station, mobility, position, watched, maintenance, incarnation, hacc_m, kinds, range_m, interval_s, gateway",
+            "device 'd1': colour: there is no such key; use one of: id, station, mobility, position, watched, max_speed_mps, maintenance, incarnation, hacc_m, kinds, range_m, interval_s, gateway",
         ),
         ("intervall_s = 60", "device 'd1': intervall_s: there is no such key; did you mean 'interval_s'?"),
         (

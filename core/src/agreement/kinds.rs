@@ -316,25 +316,6 @@ fn distances(keys: &mut Keys<'_>) -> Option<Vec<WithdrawalDistance>> {
     (count > 0 && found.len() == count).then_some(found)
 }
 
-impl RuleKind {
-    /// Whether the engine judges rules of this kind. The others are read and checked, and raise nothing yet.
-    pub const fn is_judged(&self) -> bool {
-        matches!(
-            self,
-            Self::NoFire
-                | Self::Crossing
-                | Self::ExclusionZone
-                | Self::Withdrawal { .. }
-                | Self::Tamper { .. }
-                | Self::Silence { .. }
-                | Self::Interference { .. }
-                | Self::NoFlight { .. }
-                | Self::Coverage { .. }
-                | Self::Clock { .. }
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -61,9 +61,6 @@ pub fn warnings(agreement: &Agreement, registry: Option<&Registry>) -> Vec<Agree
     }
     for (number, rule) in agreement.rules.iter().enumerate() {
         let place = format!("rule '{}'", rule.id);
-        if !rule.kind.is_judged() {
-            warn(place.clone(), format!("kind {} is read but not judged yet: it raises no alert", rule.kind.as_str()));
-        }
         for (hidden, by) in hidden_distances(rule) {
             warn(
                 place.clone(),

@@ -21,6 +21,7 @@ pub(super) struct Stand {
 
 /// One device.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own that a device or the registry says")]
 pub(super) struct Record {
     pub(super) station: Id,
     pub(super) registered: bool,

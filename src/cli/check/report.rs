@@ -84,7 +84,6 @@ struct RuleTerms {
     id: String,
     kind: &'static str,
     severity: String,
-    judged: bool,
     words: String,
 }
 
@@ -172,7 +171,6 @@ fn terms(agreement: &Agreement) -> Terms {
         id: rule.id.to_string(),
         kind: rule.kind.as_str(),
         severity: format!("{:?}", rule.severity).to_lowercase(),
-        judged: rule.kind.is_judged(),
         words: words::rule(agreement, rule),
     });
     let activities = agreement.activities.iter().map(|activity| ActivityTerms {
@@ -307,8 +305,7 @@ impl fmt::Display for Terms {
         }
         writeln!(f, "\nRules{}", if self.rules.is_empty() { ": none" } else { "" })?;
         for rule in &self.rules {
-            let judged = if rule.judged { "" } else { ", not judged yet" };
-            wrapped(f, "  ", &format!("{} ({}, {}{judged}): {}.", rule.id, rule.kind, rule.severity, rule.words))?;
+            wrapped(f, "  ", &format!("{} ({}, {}): {}.", rule.id, rule.kind, rule.severity, rule.words))?;
         }
         if !self.activities.is_empty() {
             writeln!(f, "\nNotified activities")?;

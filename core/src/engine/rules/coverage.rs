@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::agreement::{Line, Rule, RuleKind};
 use crate::engine::Engine;
 use crate::engine::finding::{in_force, next_change};
-use crate::engine::record::{Absence, Stand};
+use crate::engine::record::{Absence, Record, Stand};
 use crate::engine::runs::{Run, fit};
 use crate::engine::sighting::{assumed_range_m, surveyed};
 use crate::engine::stretches::Stretches;
@@ -220,7 +220,7 @@ impl Engine {
         let devices = &roll.registry.devices;
         watch.working.retain(|id| devices.contains_key(id));
         let mobile = devices.iter().filter(|(_, device)| device.mobility == Mobility::Mobile);
-        let stand = |id: &Id| self.records.by_id.get(id).and_then(|record| record.stand());
+        let stand = |id: &Id| self.records.by_id.get(id).and_then(Record::stand);
         watch.stands = mobile.filter_map(|(id, _)| Some((id.clone(), stand(id)?))).collect();
         let Some(mut map) = self.map(rule, &watch, terms) else {
             // Without a line there is nothing to cover until one is in force.
@@ -246,7 +246,7 @@ impl Engine {
         let Some(device) = self.roll.device(id).filter(|device| device.mobility == Mobility::Mobile) else {
             return false;
         };
-        let Some(stand) = self.records.by_id.get(id).and_then(|record| record.stand()) else { return false };
+        let Some(stand) = self.records.by_id.get(id).and_then(Record::stand) else { return false };
         let stays = |before: &Stand| {
             distance_m(before.position, stand.position) + stand.hacc_m <= MOVED_M + before.hacc_m
                 && before.hacc_m <= stand.hacc_m + MOVED_M
