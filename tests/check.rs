@@ -212,3 +212,61 @@ fn a_configuration_without_terms_is_told_with_what_follows() {
         assert!(said.contains(wanted), "lacks '{wanted}':\n{said}");
     }
 }
+
+const DAILY: &str = "id = \"daily\"\n[[line]]\nid = \"control\"\ndays = \"control/%Y-%m-%d.geojson\"\nmax_age_days = 3\n\
+                     [[rule]]\nid = \"s\"\nkind = \"silence\"\n";
+
+fn control(east: f64) -> String {
+    format!("{{\"type\":\"Polygon\",\"coordinates\":[[[37,48],[{east},48],[{east},49],[37,49],[37,48]]]}}")
+}
+
+#[test]
+fn a_folder_of_files_by_day_is_read_and_said_in_words() {
+    let dir = folder(DAILY);
+    let control_dir = dir.path().join("control");
+    fs::create_dir(&control_dir).unwrap();
+    for day in (1..=20).filter(|day| ![4, 5].contains(day)) {
+        fs::write(control_dir.join(format!("2024-03-{day:02}.geojson")), control(37.0 + 0.01 * f64::from(day)))
+            .unwrap();
+    }
+    // Neither is read: one would be no text, the other no geometry.
+    fs::write(control_dir.join("2024-03-32.geojson"), b"\xff").unwrap();
+    fs::write(control_dir.join("notes.geojson"), "none").unwrap();
+    let output = check(&["--agreement", text(dir.path())]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stdout(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    for wanted in [
+        "of control, boundary",
+        "from 2024-03-01T00:00:00Z to 2024-03-02T00:00:00Z",
+        "and 16 more versions in between",
+        "from 2024-03-20T00:00:00Z to 2024-03-23T00:00:00Z",
+        "2 days have no file between 2024-03-01 and 2024-03-20; the longest run is 2 days from 2024-03-04 on: there the \
+         version before stays in force",
+        "1 file has digits that are no date where the date belongs ('control/2024-03-32.geojson')",
+    ] {
+        assert!(said.contains(wanted), "lacks '{wanted}':\n{said}");
+    }
+    let output = check(&["--agreement", text(dir.path()), "--format", "json"]);
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(value["agreement"]["lines"].as_array().unwrap().len(), 18);
+    let map = dir.path().join("map.svg");
+    let drawn = ["--agreement", text(dir.path()), "--map", text(&map), "--at"];
+    assert_eq!(check(&[&drawn[..], &["2024-03-05T12:00:00Z"]].concat()).status.code(), Some(0));
+    assert_eq!(check(&[&drawn[..], &["2024-03-23T00:00:00Z"]].concat()).status.code(), Some(64));
+}
+
+#[test]
+fn a_file_by_day_that_cannot_be_read_is_told_by_its_name_and_a_folder_that_is_a_file_too() {
+    let dir = folder(DAILY);
+    let control_dir = dir.path().join("control");
+    fs::create_dir(&control_dir).unwrap();
+    fs::write(control_dir.join("2024-03-01.geojson"), b"\xff").unwrap();
+    let output = check(&["--agreement", text(dir.path())]);
+    assert_eq!(output.status.code(), Some(78));
+    let told = stderr(&output);
+    assert!(told.contains("control/2024-03-01.geojson: the file: is not UTF-8"), "{told}");
+    fs::remove_dir_all(&control_dir).unwrap();
+    fs::write(&control_dir, "").unwrap();
+    let told = stderr(&check(&["--agreement", text(dir.path())]));
+    assert!(told.contains("control: the file: cannot be listed"), "{told}");
+}

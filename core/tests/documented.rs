@@ -41,6 +41,9 @@ fn bundle(terms: &str) -> Bundle {
         .into_iter()
         .map(|name| (name.clone(), if name.starts_with("line") { LINE } else { SQUARE }.to_owned()))
         .collect();
+    if !Bundle::day_patterns(terms).is_empty() {
+        files.insert("control/2022-02-24.geojson".to_owned(), SQUARE.to_owned());
+    }
     files.insert(Bundle::TERMS.to_owned(), terms.to_owned());
     Bundle { files }
 }

@@ -1,10 +1,11 @@
-//! Reads an agreement's folder: `agreement.toml` and the GeoJSON files that it names.
+//! Reads an agreement's folder: `agreement.toml` and the GeoJSON files that it names, one by one or by their days.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use truceline_core::agreement::{Agreement, AgreementFault, Bundle, compile};
+use truceline_core::agreement::{Agreement, AgreementFault, Bundle, DayName, DayPattern, compile};
 
 /// The files of an agreement, as far as the terms name them. A file that is named and not there is left out:
 /// [`compile`] says so, with the key that names it.
@@ -25,13 +26,29 @@ pub fn read_bundle(dir: &Path) -> Result<Bundle, Vec<AgreementFault>> {
         }
         Err(message) => return Err(vec![fault(Bundle::TERMS, message)]),
     };
-    let names = Bundle::files_named_by(&terms);
-    bundle.files.insert(Bundle::TERMS.to_owned(), terms);
     let mut unreadable = Vec::new();
+    let mut names: BTreeSet<String> = Bundle::files_named_by(&terms).into_iter().collect();
+    for pattern in Bundle::day_patterns(&terms) {
+        match days(dir, &pattern, Bundle::MAX_FILES.saturating_sub(names.len())) {
+            Ok(Days { dated, no_date }) => {
+                names.extend(dated);
+                // They are warned of by name: nobody reads them.
+                bundle.files.extend(no_date.into_iter().map(|name| (name, String::new())));
+            }
+            Err(message) => unreadable.push(fault(pattern.folder().unwrap_or("."), message)),
+        }
+    }
+    bundle.files.insert(Bundle::TERMS.to_owned(), terms);
+    let mut bytes = 0;
     for name in names {
         match read(dir, &name, Bundle::MAX_FILE_BYTES) {
             Ok(Some(text)) => {
+                bytes += text.len();
                 bundle.files.insert(name, text);
+                if bytes > Bundle::MAX_BYTES {
+                    // Told by compile.
+                    break;
+                }
             }
             Ok(None) => {}
             Err(message) => unreadable.push(fault(&name, message)),
@@ -46,6 +63,42 @@ pub fn read_bundle(dir: &Path) -> Result<Bundle, Vec<AgreementFault>> {
             .extend(others.into_iter().filter(|other| !known.iter().any(|known| other.message.starts_with(known))));
     }
     Err(unreadable)
+}
+
+/// The files of a pattern of days.
+#[derive(Default)]
+struct Days {
+    dated: Vec<String>,
+    /// Digits in place of the date that are no date.
+    no_date: Vec<String>,
+}
+
+/// The files that the pattern names, at most so many.
+fn days(dir: &Path, pattern: &DayPattern, most: usize) -> Result<Days, String> {
+    let unlisted = |error: std::io::Error| format!("cannot be listed: {error}");
+    let listing = match std::fs::read_dir(pattern.folder().map_or(dir.to_owned(), |folder| dir.join(folder))) {
+        Ok(listing) => listing,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Days::default()),
+        Err(error) => return Err(unlisted(error)),
+    };
+    let mut days = Days::default();
+    for file in listing {
+        let name = file.map_err(unlisted)?.file_name();
+        let Some(name) = name.to_str() else { continue };
+        let name = pattern.folder().map_or(name.to_owned(), |folder| format!("{folder}/{name}"));
+        match pattern.named(&name) {
+            DayName::On(_) => days.dated.push(name),
+            DayName::NoDate => days.no_date.push(name),
+            DayName::Other => {}
+        }
+        if days.dated.len() + days.no_date.len() > most {
+            return Err(format!(
+                "holds too many files; an agreement has at most {} GeoJSON files: move the oldest away",
+                Bundle::MAX_FILES
+            ));
+        }
+    }
+    Ok(days)
 }
 
 /// Reads and compiles an agreement's folder.

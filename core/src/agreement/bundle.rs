@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use super::DayPattern;
 use crate::log::Document;
 
-/// `agreement.toml` and the GeoJSON files that it names, by file name.
+/// `agreement.toml` and the GeoJSON files that it names, by file name; that of a day may have a folder before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bundle {
     /// File name to text.
@@ -24,21 +25,31 @@ impl Bundle {
     /// Most GeoJSON files of one agreement.
     pub const MAX_FILES: usize = 20_000;
 
-    /// The names of the files that the terms refer to, sorted, each once.
+    /// Greatest size of all GeoJSON files together in bytes: 800 of them with 3,000 vertices each have 110 bytes for
+    /// each vertex.
+    pub const MAX_BYTES: usize = 256 << 20;
+
+    /// The names of the files that the terms refer to, sorted, each once; those of days see [`Bundle::day_patterns`].
     ///
     /// Terms that are not TOML name none, and names that are not plain file names are left
     /// out: whoever reads the files can use these names within the agreement's folder as they are.
     pub fn files_named_by(terms: &str) -> Vec<String> {
         let Ok(table) = terms.parse::<Table>() else { return Vec::new() };
-        let names: BTreeSet<String> = ["line", "zone"]
-            .iter()
-            .filter_map(|section| table.get(*section).and_then(Value::as_array))
-            .flatten()
-            .filter_map(|entry| entry.get("file").and_then(Value::as_str))
-            .filter(|name| Self::is_file_name(name))
-            .map(str::to_owned)
-            .collect();
-        names.into_iter().take(Self::MAX_FILES).collect()
+        let names: BTreeSet<&str> =
+            values(&table, &["line", "zone"], "file").filter(|name| Self::is_file_name(name)).collect();
+        names.into_iter().take(Self::MAX_FILES).map(str::to_owned).collect()
+    }
+
+    /// The patterns of files by day that the terms have; those that are none are left out.
+    pub fn day_patterns(terms: &str) -> Vec<DayPattern> {
+        let Ok(table) = terms.parse::<Table>() else { return Vec::new() };
+        let patterns: BTreeSet<&str> = values(&table, &["line"], "days").collect();
+        patterns.into_iter().filter_map(|text| text.parse().ok()).collect()
+    }
+
+    /// Bytes of all files but the terms.
+    pub fn geometry_bytes(&self) -> usize {
+        self.files.iter().filter(|(name, _)| *name != Self::TERMS).map(|(_, text)| text.len()).sum()
     }
 
     /// Whether a GeoJSON file of an agreement may be called so: no folder in it, not hidden, at most 100 bytes,
@@ -59,6 +70,12 @@ impl Bundle {
     pub fn from_document(document: &Document) -> Result<Self, serde_json::Error> {
         serde_json::from_str(&document.text)
     }
+}
+
+/// The texts of `key` in the tables of these sections.
+fn values<'t>(table: &'t Table, sections: &'t [&str], key: &'t str) -> impl Iterator<Item = &'t str> {
+    let entries = sections.iter().filter_map(|section| table.get(*section).and_then(Value::as_array)).flatten();
+    entries.filter_map(move |entry| entry.get(key).and_then(Value::as_str))
 }
 
 #[cfg(test)]

@@ -36,6 +36,9 @@ pub fn compile(bundle: &Bundle) -> Result<Agreement, Vec<AgreementFault>> {
     let table = terms(bundle).map_err(|message| {
         vec![AgreementFault { file: Bundle::TERMS.to_owned(), place: "the file".to_owned(), message }]
     })?;
+    if bundle.geometry_bytes() > Bundle::MAX_BYTES {
+        return Err(vec![too_large()]);
+    }
     let names = Names::of(&table);
     let mut shapes = Shapes::new(bundle);
     let mut keys = Keys::new("", &table);
@@ -49,7 +52,7 @@ pub fn compile(bundle: &Bundle) -> Result<Agreement, Vec<AgreementFault>> {
     };
     let late_after_s = keys.number("late_after_s", Limits::new(1.0, 2_592_000.0, "seconds")).unwrap_or(LATE_AFTER_S);
     let flood = flood(&mut keys);
-    let lines = lines::read(&mut keys, &mut shapes);
+    let (lines, daily) = lines::read(&mut keys, &mut shapes);
     let zones = zones::read(&mut keys, &names, &mut shapes);
     let rules = rules::read(&mut keys, &names);
     let activities = activities::read(&mut keys, &names);
@@ -65,6 +68,7 @@ pub fn compile(bundle: &Bundle) -> Result<Agreement, Vec<AgreementFault>> {
             late_after: Span::from_secs_f64(late_after_s),
             flood,
             versions: lines::by_time(&lines),
+            daily,
             lines,
             placed: ZonePlaces::of(&zones),
             zones,
@@ -73,6 +77,15 @@ pub fn compile(bundle: &Bundle) -> Result<Agreement, Vec<AgreementFault>> {
         }),
         _ => Err(faults),
     }
+}
+
+/// The GeoJSON files together have more than [`Bundle::MAX_BYTES`].
+fn too_large() -> AgreementFault {
+    let message = format!(
+        "are together larger than {} MiB; write fewer decimals, simplify, or move the oldest files away",
+        Bundle::MAX_BYTES >> 20
+    );
+    AgreementFault { file: Bundle::TERMS.to_owned(), place: "the GeoJSON files".to_owned(), message }
 }
 
 /// One new alert of a sort in ten minutes on average, six at once.

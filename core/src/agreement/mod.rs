@@ -6,6 +6,7 @@
 mod activities;
 mod bundle;
 mod compile;
+mod days;
 mod held;
 mod kinds;
 mod lines;
@@ -20,6 +21,7 @@ mod zones;
 
 pub use bundle::Bundle;
 pub use compile::{AgreementFault, compile};
+pub use days::{DayName, DayPattern, DayPatternError};
 pub use warnings::{AgreementWarning, LONG_ACTIVITY, WIDE_ACTIVITY_M, warnings};
 pub use zone_places::ZoneBoundary;
 
@@ -54,6 +56,8 @@ pub struct Agreement {
     pub lines: Vec<Line>,
     /// The places of each line's versions in `lines`, by time.
     versions: BTreeMap<Id, Vec<usize>>,
+    /// The lines whose versions are files by day.
+    daily: Vec<days::Daily>,
     /// Zones; several with one id are versions of it.
     pub zones: Vec<Zone>,
     /// The same, by id and by place.

@@ -43,20 +43,25 @@ impl<'b> Shapes<'b> {
 
     /// The line or control area in the file that the key `file` names.
     pub(super) fn course(&mut self, keys: &mut Keys<'_>) -> Option<Found> {
-        let name = keys.text("file")?;
-        let known = self.lines.get(&name).map(Arc::clone);
+        let name = self.named(keys)?;
+        self.course_in(&name)
+    }
+
+    /// The line or control area in a file of the bundle.
+    pub(super) fn course_in(&mut self, name: &str) -> Option<Found> {
+        let known = self.lines.get(name).map(Arc::clone);
         let held = if let Some(held) = known {
             held
         } else {
-            let shape = self.shape(keys, &name)?;
+            let shape = self.shape(name)?;
             match self.shelf.hold(shape) {
                 Ok(held) => {
                     // Zones rarely have the file of a line: what was read need not be kept twice.
-                    self.read.remove(&name);
-                    self.lines.insert(name, Arc::clone(&held));
+                    self.read.remove(name);
+                    self.lines.insert(name.to_owned(), Arc::clone(&held));
                     held
                 }
-                Err(fault) => return self.add(&name, vec![fault]),
+                Err(fault) => return self.add(name, vec![fault]),
             }
         };
         if self.spare.is_none() {
@@ -71,8 +76,8 @@ impl<'b> Shapes<'b> {
 
     /// The area in the file that the key `file` names.
     pub(super) fn area(&mut self, keys: &mut Keys<'_>) -> Option<Area> {
-        let name = keys.text("file")?;
-        match self.shape(keys, &name)? {
+        let name = self.named(keys)?;
+        match self.shape(&name)? {
             Shape::Area(polygons) => match Area::new(polygons) {
                 Ok(area) => Some(area),
                 Err(fault) => self.add(&name, vec![fault]),
@@ -88,23 +93,34 @@ impl<'b> Shapes<'b> {
         }
     }
 
-    fn shape(&mut self, keys: &mut Keys<'_>, name: &str) -> Option<Shape> {
-        if !Bundle::is_file_name(name) {
+    pub(super) const fn bundle(&self) -> &'b Bundle {
+        self.bundle
+    }
+
+    /// What the key `file` names, if the bundle has it.
+    fn named(&self, keys: &mut Keys<'_>) -> Option<String> {
+        let name = keys.text("file")?;
+        if !Bundle::is_file_name(&name) {
             let message = format!(
                 "'{}' is not a file name; use letters, digits, '-', '_', '.', at most 100, ending in .geojson, and keep \
                  the file beside agreement.toml",
-                shown(name)
+                shown(&name)
             );
             keys.fault("file", message);
             return None;
         }
+        if !self.bundle.files.contains_key(&name) {
+            keys.fault("file", format!("there is no file '{name}' beside agreement.toml; add it, or correct the name"));
+            return None;
+        }
+        Some(name)
+    }
+
+    fn shape(&mut self, name: &str) -> Option<Shape> {
         if let Some(read) = self.read.get(name) {
             return read.clone();
         }
-        let Some(text) = self.bundle.files.get(name) else {
-            keys.fault("file", format!("there is no file '{name}' beside agreement.toml; add it, or correct the name"));
-            return None;
-        };
+        let text = self.bundle.files.get(name)?;
         let shape = if text.len() > Bundle::MAX_FILE_BYTES {
             let message = format!("is larger than {} MiB; simplify the geometry", Bundle::MAX_FILE_BYTES >> 20);
             self.add(name, vec![ShapeFault { place: "the file".to_owned(), message }])

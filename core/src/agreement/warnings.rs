@@ -2,7 +2,7 @@
 
 use super::meeting::{both, hours_meet, never_permits, never_with};
 use super::versions::{Seam, seams};
-use super::{Agreement, Extent, Line, Rule, RuleKind};
+use super::{Agreement, Extent, Rule, RuleKind};
 use crate::geometry::{Area, LonLat};
 use crate::id::Id;
 use crate::registry::{Device, Registry};
@@ -34,8 +34,16 @@ pub fn warnings(agreement: &Agreement, registry: Option<&Registry>) -> Vec<Agree
     let lines = seams(agreement.lines.iter().map(|line| (&line.id, line.validity)));
     let zones = seams(agreement.zones.iter().map(|zone| (&zone.id, zone.validity)));
     for (sort, seams) in [("line", lines), ("zone", zones)] {
-        for seam in seams.iter().filter(|seam| seam.is_gap()) {
+        let told = |seam: &Seam| {
+            sort == "line" && agreement.daily.iter().any(|daily| daily.id == seam.id && daily.tells(seam.end))
+        };
+        for seam in seams.iter().filter(|seam| seam.is_gap() && !told(seam)) {
             warn(format!("{sort} '{}'", seam.id), gap(seam));
+        }
+    }
+    for daily in &agreement.daily {
+        for message in daily.warnings() {
+            warn(format!("line '{}'", daily.id), message);
         }
     }
     for (id, places) in &agreement.versions {
@@ -155,11 +163,17 @@ fn assumed_ranges(rule: &Rule, registry: &Registry) -> Option<String> {
 /// Devices that stand far from every version of the primary line.
 fn far_devices(agreement: &Agreement, registry: &Registry) -> Option<String> {
     let primary = &agreement.lines.first()?.id;
-    let versions: Vec<&Line> = agreement.lines.iter().filter(|line| line.id == *primary).collect();
-    let is_far =
-        |position: LonLat| versions.iter().all(|line| line.course().locate(position).distance_m > FAR_DEVICE_M);
-    let devices: Vec<&Id> =
-        registry.devices.iter().filter(|(_, device)| device.position.is_some_and(is_far)).map(|(id, _)| id).collect();
+    let placed = registry.devices.iter().filter_map(|(id, device)| Some((id, device.position?)));
+    let mut far: Vec<(&Id, LonLat)> = placed.collect();
+    for line in agreement.lines.iter().filter(|line| line.id == *primary) {
+        if far.is_empty() {
+            break;
+        }
+        // One version after another: each may have to be indexed for this.
+        let course = line.course();
+        far.retain(|(_, position)| course.locate(*position).distance_m > FAR_DEVICE_M);
+    }
+    let devices: Vec<&Id> = far.into_iter().map(|(id, _)| id).collect();
     (!devices.is_empty()).then(|| {
         format!(
             "{} a position more than {:.0} km from line '{primary}'; are lat and lon swapped?",

@@ -251,6 +251,17 @@ impl fmt::Display for Report {
     }
 }
 
+/// The lines that are shown, each with how many versions are left out after it: of many, the first and the last are.
+fn shown(lines: &[LineTerms]) -> Vec<(&LineTerms, usize)> {
+    const ALL: usize = 10;
+    let versions = lines.chunk_by(|a, b| a.id == b.id);
+    let few = versions.flat_map(|versions| match versions {
+        [first, between @ .., last] if versions.len() > ALL => vec![(first, between.len()), (last, 0)],
+        versions => versions.iter().map(|line| (line, 0)).collect(),
+    });
+    few.collect()
+}
+
 impl fmt::Display for Terms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let status = match self.status {
@@ -264,7 +275,7 @@ impl fmt::Display for Terms {
         writeln!(f, "  {status}; a reading is late after {} s; version {:.12}", self.late_after_s, self.hash)?;
         writeln!(f, "\nLines{}", if self.lines.is_empty() { ": none" } else { "" })?;
         let width = widest(self.lines.iter().map(|line| &line.id));
-        for line in &self.lines {
+        for (line, between) in shown(&self.lines) {
             writeln!(
                 f,
                 "  {:width$}  {}{:.1} km, {} vertices{}; side a ({}) is '{}', side b is '{}'{}",
@@ -282,6 +293,9 @@ impl fmt::Display for Terms {
                 line.side_b,
                 in_force(line.validity.as_ref()),
             )?;
+            if between > 0 {
+                writeln!(f, "  {:width$}  and {between} more versions in between", "")?;
+            }
         }
         writeln!(f, "\nZones{}", if self.zones.is_empty() { ": none" } else { "" })?;
         let width = widest(self.zones.iter().map(|zone| &zone.id));
