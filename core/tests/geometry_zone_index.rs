@@ -66,6 +66,8 @@ fn queries() -> impl Strategy<Value = LonLat> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn every_area_that_holds_or_is_near_a_position_is_visited_once(areas in areas(), query in queries(), reach_m in 0.0..2e5_f64) {
         let index = ZoneIndex::new(areas.iter().enumerate());
