@@ -93,7 +93,7 @@ fn lives_with_readings(data_dir: &Path) -> usize {
 }
 
 fn replay_equals_live(service: &Service) -> usize {
-    let (live, replayed) = (service.alert_log(), service.replayed());
+    let (live, replayed) = (service.said_log(), service.replayed());
     let differing = live.lines().zip(replayed.lines()).find(|(a, b)| a != b);
     assert!(differing.is_none(), "replay differs from live:\n{differing:#?}");
     assert!(replayed.starts_with(&live), "the live log has more lines than the replay");

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use truceline_core::agreement::Severity;
 use truceline_core::alert::{Alert, Evidence};
 use truceline_core::engine::Output;
+use truceline_core::event::Event;
 use truceline_core::time::Time;
 use truceline_core::wire::Encoding;
 use uuid::Uuid;
@@ -163,6 +164,49 @@ fn lists_filter_and_page_from_the_latest_opened() {
     let at = |second: i64| Some(Time::from_nanos(second * 1_000_000_000));
     assert_eq!(numbers(&AlertFilter { from: at(6_001), ..all.clone() }).0, [7, 6]);
     assert_eq!(numbers(&AlertFilter { to: at(2_000), ..all }).0, [1, 0]);
+}
+
+fn event(number: u8, revision: u32, ended: bool) -> Event {
+    let mut json = serde_json::to_value(alert(number, revision, ended)).unwrap();
+    json["id"] = Uuid::from_u128(1_000 + u128::from(number)).to_string().into();
+    json["kind"] = "permitted".into();
+    json["permission"] = "permission 1".into();
+    serde_json::from_value(json).unwrap()
+}
+
+#[test]
+fn events_have_a_log_of_their_own_under_the_same_numbering() {
+    let (_folder, desk) = open();
+    let say = |offset, n, event: Event| Output { offset, n, said: event.into() };
+    let outputs = [
+        say(1, 0, event(1, 1, false)),
+        output(1, 1, alert(2, 1, false)),
+        say(1, 2, event(2, 1, false)),
+        say(2, 0, event(1, 2, true)),
+    ];
+    desk.apply(&outputs, 2, &none).unwrap();
+    desk.apply(&outputs, 2, &none).unwrap();
+    let log = desk.event_log(0, 100).unwrap();
+    assert_eq!(
+        log.iter().map(|row| (row.seq, row.offset, row.n)).collect::<Vec<_>>(),
+        [(1, 1, 0), (2, 1, 2), (3, 2, 0)]
+    );
+    assert_eq!(desk.event_counts().unwrap(), Counts { open: 1, total: 2 });
+    assert_eq!((*desk.head().borrow(), *desk.event_head().borrow()), (1, 3));
+    let filter = EventFilter { limit: 1, ..EventFilter::default() };
+    let first = desk.events(&filter).unwrap();
+    assert_eq!(first.items, [event(2, 1, false)]);
+    let second = desk.events(&EventFilter { cursor: first.next, ..filter.clone() }).unwrap();
+    assert_eq!((second.items, second.next), (vec![event(1, 2, true)], None));
+    let of_subject = EventFilter { subject: Some("device:d2".to_owned()), limit: 9, ..filter.clone() };
+    assert_eq!(desk.events(&of_subject).unwrap().items.len(), 1);
+    let open_ones = EventFilter { state: Some(AlertState::Open), zone: Some("none".to_owned()), ..filter };
+    assert!(desk.events(&open_ones).unwrap().items.is_empty());
+    // A rebuilt engine knows the alert and not the event.
+    let at = Time::from_nanos(i64::MAX / 2);
+    assert_eq!(desk.end_unknown(&BTreeSet::from([id(2)]), at).unwrap(), 1);
+    let ended = desk.event(Uuid::from_u128(1_002)).unwrap().unwrap();
+    assert_eq!((ended.revision, ended.ended_reason.as_deref()), (2, Some("engine_changed")));
 }
 
 #[test]

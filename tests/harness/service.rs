@@ -184,6 +184,21 @@ impl Service {
         String::from_utf8(output.stdout).expect("UTF-8")
     }
 
+    /// Both logs, alerts and events, in the order in which they were said.
+    pub fn said_log(&self) -> String {
+        let dir = self.data_dir.display().to_string();
+        let output = run(&["export", "events", "--log", "--data-dir", &dir]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let both = self.alert_log() + &String::from_utf8(output.stdout).expect("UTF-8");
+        let place = |line: &&str| {
+            let line: Value = serde_json::from_str(line).expect("JSON");
+            (line["offset"].as_u64(), line["n"].as_u64())
+        };
+        let mut lines: Vec<&str> = both.lines().collect();
+        lines.sort_by_key(place);
+        lines.iter().flat_map(|line| [*line, "\n"]).collect()
+    }
+
     /// What `truceline replay` makes of its journal.
     pub fn replayed(&self) -> String {
         let journal = self.data_dir.join("journal.db");

@@ -176,3 +176,16 @@ async fn the_agreement_shows_what_is_in_force_now() {
     let area = features.iter().find(|feature| feature["id"] == "zone/zolote").unwrap();
     assert_eq!(area["geometry"]["coordinates"][0][0].as_array().unwrap().len(), 5);
 }
+
+#[tokio::test]
+async fn a_cursor_beyond_what_a_store_can_have_is_refused() {
+    let serving = Serving::start(FakeQueries::mission()).await;
+    for (list, tag) in [("readings", "r1"), ("rejects", "x1"), ("alerts", "a1"), ("events", "e1")] {
+        for (place, status) in [(i64::MAX.unsigned_abs(), 200), (i64::MAX.unsigned_abs() + 1, 400)] {
+            // Each digit's byte in hexadecimal is a 3 and the digit.
+            let digits: String = place.to_string().chars().flat_map(|digit| ['3', digit]).collect();
+            let answer = serving.get(&format!("/api/v1/{list}?cursor={tag}{digits}")).await;
+            assert_eq!(answer.status, status, "{list} {place}: {}", answer.text);
+        }
+    }
+}
