@@ -114,7 +114,9 @@ async fn what_is_stored_arrives_in_influxdb_once_also_when_it_was_down() {
     wait_for("the reason on /readyz", LIMIT, || {
         service.get("/readyz").is_some_and(|(status, body)| status == 503 && body.contains("influxdb_readings"))
     });
-    assert!(service.api("/api/v1/stats")["lag"]["influxdb"].as_u64().expect("a number") >= 200);
+    wait_for("all of it told as not delivered", LIMIT, || {
+        service.api("/api/v1/stats")["lag"]["influxdb"].as_u64().expect("a number") >= 200
+    });
     service.kill();
     service.spawn();
     influxd.start_again();
