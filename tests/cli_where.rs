@@ -50,6 +50,36 @@ fn points_are_held_against_an_agreement_with_its_zones() {
 }
 
 #[test]
+fn the_zone_whose_boundary_is_nearest_is_told_with_a_distance_that_is_positive_inside() {
+    let dir = tempfile::tempdir().unwrap();
+    let square = |west: f64| {
+        let east = west + 0.02;
+        format!(
+            "{{\"type\":\"Polygon\",\"coordinates\":[[[{west},48],[{east},48],[{east},48.02],[{west},48.02],[{west},48]]]}}"
+        )
+    };
+    std::fs::write(dir.path().join("one.geojson"), square(37.0)).unwrap();
+    std::fs::write(dir.path().join("two.geojson"), square(37.1)).unwrap();
+    let terms = "id = \"x\"\n[[zone]]\nid = \"one\"\nfile = \"one.geojson\"\n\
+                 [[zone]]\nid = \"two\"\nfile = \"two.geojson\"\nvalid_from = 2024-01-01T00:00:00Z\n";
+    std::fs::write(dir.path().join("agreement.toml"), terms).unwrap();
+    let near = |time: &str, lon: f64| {
+        let point = format!("lat,lon,time\n48.01,{lon},{time}\n");
+        let output = locate(&["--agreement", dir.path().to_str().unwrap()], &point);
+        let answer: serde_json::Value = serde_json::from_str(stdout(&output).trim()).unwrap();
+        let nearest = &answer["nearest_zone"];
+        (nearest["id"].as_str().unwrap().to_owned(), nearest["distance_m"].as_f64().unwrap())
+    };
+    // 0.001 degrees of longitude are about 74.6 m here.
+    let (id, distance_m) = near("2024-06-01T00:00:00Z", 37.119);
+    assert!(id == "two" && (74.0..75.0).contains(&distance_m), "{id} {distance_m}");
+    let (id, distance_m) = near("2024-06-01T00:00:00Z", 37.121);
+    assert!(id == "two" && (-75.0..-74.0).contains(&distance_m), "{id} {distance_m}");
+    let (id, distance_m) = near("2023-06-01T00:00:00Z", 37.119);
+    assert!(id == "one" && (-7_400.0..-7_300.0).contains(&distance_m), "{id} {distance_m}");
+}
+
+#[test]
 fn without_a_time_the_newest_version_counts_and_that_is_said_where_it_matters() {
     let output = locate(&["--agreement", "config/agreements/example"], "48.1,37.7\n");
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));

@@ -72,7 +72,7 @@ the exit code is 65.";
 enum Format {
     /// JSON Lines
     Json,
-    /// CSV with a header; zones as id=probability, separated by spaces
+    /// CSV with a header; zones as id=probability, separated by spaces; the nearest zone in two columns
     Csv,
     /// For people
     Table,

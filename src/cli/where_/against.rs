@@ -85,7 +85,11 @@ impl Against {
                 let time = point.time.unwrap_or(*without_time);
                 let zones = agreement.zones_at(time, point.position, hacc_m);
                 let course = agreement.primary_line(time).map(Line::course);
-                Answer::against(point.position, hacc_m, course.as_deref(), zones)
+                let answer = Answer::against(point.position, hacc_m, course.as_deref(), zones);
+                match agreement.nearest_zone_boundary(time, point.position) {
+                    Some(nearest) => answer.near(&nearest.zone.id, nearest.fix.signed_m),
+                    None => answer,
+                }
             }
         }
     }

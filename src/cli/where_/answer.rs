@@ -22,6 +22,15 @@ pub(super) struct Answer {
     chainage_m: Option<f64>,
     foot: Option<Foot>,
     zones: Vec<Inside>,
+    nearest_zone: Option<Nearest>,
+}
+
+/// The nearest boundary of a zone.
+#[derive(Debug, Serialize)]
+struct Nearest {
+    id: Id,
+    /// Positive inside.
+    distance_m: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,6 +53,12 @@ impl Answer {
         Self::new(position, located, zones)
     }
 
+    /// With the zone whose boundary is nearest, and how far that is, positive inside.
+    pub(super) fn near(mut self, zone: &Id, signed_m: f64) -> Self {
+        self.nearest_zone = Some(Nearest { id: zone.clone(), distance_m: rounded(signed_m, 1e3) });
+        self
+    }
+
     fn new(position: LonLat, located: Option<(LineFix, f64)>, zones: Vec<(Id, f64)>) -> Self {
         let LonLat { lon, lat } = position;
         let zones = zones.into_iter().map(|(id, p)| Inside { id, probability: rounded(p, 1e6) }).collect();
@@ -57,6 +72,7 @@ impl Answer {
                 chainage_m: None,
                 foot: None,
                 zones,
+                nearest_zone: None,
             };
         };
         let side = if p_side_a >= SURE {
@@ -75,6 +91,7 @@ impl Answer {
             chainage_m: Some(rounded(fix.chainage_m, 1e3)),
             foot: Some(Foot { lat: rounded(fix.foot.lat, 1e8), lon: rounded(fix.foot.lon, 1e8) }),
             zones,
+            nearest_zone: None,
         }
     }
 }
@@ -98,7 +115,11 @@ impl<W: Write> Writer<W> {
     pub(super) fn header(&mut self) -> io::Result<()> {
         match self.format {
             Format::Json => Ok(()),
-            Format::Csv => writeln!(self.out, "lat,lon,distance_m,side,p_side_a,chainage_m,foot_lat,foot_lon,zones"),
+            Format::Csv => writeln!(
+                self.out,
+                "lat,lon,distance_m,side,p_side_a,chainage_m,foot_lat,foot_lon,zones,nearest_zone,\
+                 nearest_zone_distance_m"
+            ),
             Format::Table => writeln!(
                 self.out,
                 "{:>11} {:>12} {:>13} {:<12} {:>8} {:>13} {:>12} {:>12}  zones",
@@ -151,6 +172,12 @@ impl<W: Write> Writer<W> {
         for (number, zone) in answer.zones.iter().enumerate() {
             let space = if number == 0 { "" } else { " " };
             write!(out, "{space}{}={}", zone.id, zone.probability)?;
+        }
+        if self.format == Format::Csv {
+            match &answer.nearest_zone {
+                Some(zone) => write!(out, ",{},{}", zone.id, zone.distance_m)?,
+                None => write!(out, ",,")?,
+            }
         }
         writeln!(out)
     }

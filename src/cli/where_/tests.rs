@@ -40,7 +40,8 @@ fn a_point_west_of_a_line_that_runs_north_is_on_side_a() {
     assert!((answer["chainage_m"].as_f64().unwrap() - 55_600.0).abs() < 20.0, "{answer}");
     assert!((answer["foot"]["lat"].as_f64().unwrap() - 48.5).abs() < 1e-5, "{answer}");
     assert_eq!(answer["zones"], serde_json::json!([]));
-    let members: Vec<&str> = ["lat", "lon", "distance_m", "side", "p_side_a", "chainage_m", "foot", "zones"].into();
+    let members: Vec<&str> =
+        ["lat", "lon", "distance_m", "side", "p_side_a", "chainage_m", "foot", "zones", "nearest_zone"].into();
     for member in members {
         assert!(answer.get(member).is_some(), "{member} is missing in {answer}");
     }
