@@ -36,6 +36,13 @@ impl Log for Journal {
         let head = *self.head.borrow() as usize;
         Ok(self.entries[..head].iter().skip(after as usize).take(max).cloned().collect())
     }
+    fn document(&self, hash: &str) -> Result<Option<Document>, PortError> {
+        let documents = self.entries.iter().filter_map(|entry| match &entry.body {
+            Body::Agreement(document) | Body::Registry(document) => Some(document),
+            _ => None,
+        });
+        Ok(documents.into_iter().find(|document| document.hash == hash).cloned())
+    }
     fn head(&self) -> watch::Receiver<u64> {
         self.head.subscribe()
     }

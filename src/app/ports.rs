@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use truceline_core::engine::Output;
 use truceline_core::id::Id;
-use truceline_core::log::{Append, Body, Entry};
+use truceline_core::log::{Append, Body, Document, Entry};
 use truceline_core::time::Time;
 use truceline_core::wire::{Encoding, encoding_of};
 use uuid::Uuid;
@@ -50,6 +50,10 @@ pub(super) struct JournalLog {
 impl evaluator::Log for JournalLog {
     fn entries(&self, after: u64, max: usize) -> Result<Vec<Entry>, evaluator::PortError> {
         Ok(self.reader.entries(after, max, READ_BYTES)?)
+    }
+
+    fn document(&self, hash: &str) -> Result<Option<Document>, evaluator::PortError> {
+        Ok(self.reader.document(hash)?)
     }
 
     fn head(&self) -> watch::Receiver<u64> {

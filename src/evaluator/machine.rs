@@ -1,7 +1,7 @@
 //! The engine, as the evaluator sees it.
 
 use truceline_core::engine::{DeviceStatus, Engine, LimitsHit, Output, SnapshotError};
-use truceline_core::log::Entry;
+use truceline_core::log::{Document, Entry};
 use truceline_core::time::Time;
 use uuid::Uuid;
 
@@ -25,13 +25,13 @@ pub trait Machine: Sized + Send + 'static {
     fn open_events(&self) -> Vec<Uuid>;
     /// See [`Engine::limits_hit`].
     fn limits_hit(&self) -> LimitsHit;
-    /// See [`Engine::snapshot`].
+    /// See [`Engine::snapshot_without_texts`].
     fn snapshot(&self) -> Vec<u8>;
-    /// See [`Engine::restore`].
+    /// See [`Engine::restore_with`].
     ///
     /// # Errors
-    /// The snapshot is of another version, or damaged.
-    fn restore(snapshot: &[u8]) -> Result<Self, SnapshotError>;
+    /// The snapshot is of another version, or damaged, or a document that it names is not there.
+    fn restore(snapshot: &[u8], documents: &dyn Fn(&str) -> Option<Document>) -> Result<Self, SnapshotError>;
 
     /// Takes one entry in and hands on all that it caused: the one loop of live run and replay.
     ///
@@ -75,9 +75,9 @@ impl Machine for Engine {
         self.limits_hit()
     }
     fn snapshot(&self) -> Vec<u8> {
-        self.snapshot()
+        self.snapshot_without_texts()
     }
-    fn restore(snapshot: &[u8]) -> Result<Self, SnapshotError> {
-        Self::restore(snapshot)
+    fn restore(snapshot: &[u8], documents: &dyn Fn(&str) -> Option<Document>) -> Result<Self, SnapshotError> {
+        Self::restore_with(snapshot, documents)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio::sync::watch;
 use truceline_core::engine::Output;
-use truceline_core::log::Entry;
+use truceline_core::log::{Document, Entry};
 use truceline_core::time::Time;
 use uuid::Uuid;
 
@@ -17,6 +17,12 @@ pub trait Log: Send {
     /// # Errors
     /// The log cannot be read.
     fn entries(&self, after: u64, max: usize) -> Result<Vec<Entry>, PortError>;
+
+    /// The agreement or registry of this hash that an entry of the log named, also of one that is no longer kept.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    fn document(&self, hash: &str) -> Result<Option<Document>, PortError>;
 
     /// The last durable offset, told after each commit.
     fn head(&self) -> watch::Receiver<u64>;

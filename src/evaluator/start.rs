@@ -1,7 +1,9 @@
 //! From where an evaluator goes on: the newest snapshot that can be used, or the log's beginning.
 
+use std::cell::RefCell;
+
 use super::snapshots::Snapshots;
-use super::{EvaluatorConfig, EvaluatorError, Machine, Ports};
+use super::{EvaluatorConfig, EvaluatorError, Log, Machine, PortError, Ports};
 
 /// The state to go on from.
 pub(super) struct Beginning<M> {
@@ -23,7 +25,13 @@ pub(super) fn begin<M: Machine>(config: &EvaluatorConfig, ports: &Ports) -> Resu
     }
     let mut snapshots = Snapshots::open(&config.snapshots_dir).map_err(folder)?;
     for offset in snapshots.newest_first() {
-        match restore(&snapshots, offset, cursor) {
+        let unread = RefCell::new(None);
+        let restored = restore(&snapshots, offset, cursor, ports.log.as_ref(), &unread);
+        if let Some(source) = unread.into_inner() {
+            // Of a log that cannot be read nothing follows for the snapshot.
+            return Err(EvaluatorError::Log { after: offset, source });
+        }
+        match restored {
             Ok(machine) => {
                 tracing::info!(offset, "the engine goes on from its snapshot");
                 return Ok(Beginning { machine, snapshots, rebuilding_to: None });
@@ -39,13 +47,26 @@ pub(super) fn begin<M: Machine>(config: &EvaluatorConfig, ports: &Ports) -> Resu
     Ok(Beginning { machine: M::fresh(), snapshots, rebuilding_to: (cursor > 0).then_some(cursor) })
 }
 
-fn restore<M: Machine>(snapshots: &Snapshots, offset: u64, cursor: u64) -> Result<M, String> {
+/// Leaves in `unread` why the log could not be read, if it could not.
+fn restore<M: Machine>(
+    snapshots: &Snapshots,
+    offset: u64,
+    cursor: u64,
+    log: &dyn Log,
+    unread: &RefCell<Option<PortError>>,
+) -> Result<M, String> {
     if offset > cursor {
         // Of another history: what its entries caused would never reach the store.
         return Err(format!("it is of offset {offset}, the store is only at {cursor}"));
     }
     let bytes = snapshots.load(offset).map_err(|fault| fault.to_string())?;
-    let machine = M::restore(&bytes).map_err(|fault| fault.to_string())?;
+    let document = |hash: &str| {
+        log.document(hash).unwrap_or_else(|error| {
+            unread.replace(Some(error));
+            None
+        })
+    };
+    let machine = M::restore(&bytes, &document).map_err(|fault| fault.to_string())?;
     if machine.offset() == offset {
         Ok(machine)
     } else {

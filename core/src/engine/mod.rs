@@ -272,7 +272,13 @@ impl Engine {
 
     /// All its state. Only between entries, when [`Engine::poll_output`] has nothing more.
     pub fn snapshot(&self) -> Vec<u8> {
-        snapshot::write(self)
+        snapshot::write(self, snapshot::Texts::Within)
+    }
+
+    /// As [`Engine::snapshot`], but agreement and registry by their hashes only: their texts may be far larger than all
+    /// else, and the journal has them.
+    pub fn snapshot_without_texts(&self) -> Vec<u8> {
+        snapshot::write(self, snapshot::Texts::Elsewhere)
     }
 
     /// An engine in the state of a snapshot.
@@ -280,7 +286,15 @@ impl Engine {
     /// # Errors
     /// The snapshot is of another engine version, or damaged.
     pub fn restore(snapshot: &[u8]) -> Result<Self, SnapshotError> {
-        snapshot::read(snapshot)
+        Self::restore_with(snapshot, &|_| None)
+    }
+
+    /// As [`Engine::restore`]; `documents` gives the texts that the snapshot names by their hashes.
+    ///
+    /// # Errors
+    /// The snapshot is of another engine version, or damaged, or a document that it names is not there.
+    pub fn restore_with(snapshot: &[u8], documents: &dyn Fn(&str) -> Option<Document>) -> Result<Self, SnapshotError> {
+        snapshot::read(snapshot, documents)
     }
 
     fn handle_timeouts(&mut self, until: Time) {

@@ -29,8 +29,8 @@ struct Head {
 #[derive(Serialize)]
 struct Written<'a> {
     version: u32,
-    agreement: Option<&'a Document>,
-    registry: Option<&'a Document>,
+    agreement: Option<Named<'a>>,
+    registry: Option<Named<'a>>,
     entries: bool,
     offset: u64,
     frame: &'a Frame,
@@ -45,10 +45,53 @@ struct Written<'a> {
     book: &'a Book,
 }
 
+/// A document by its hash, and its text where the snapshot is to stand alone.
+#[derive(Serialize)]
+struct Named<'a> {
+    hash: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+}
+
+impl<'a> Named<'a> {
+    fn of(document: &'a Document, texts: Texts) -> Self {
+        Self { hash: &document.hash, text: (texts == Texts::Within).then_some(&document.text) }
+    }
+}
+
+/// A document as it was written.
+#[derive(Deserialize)]
+struct Kept {
+    hash: String,
+    text: Option<String>,
+}
+
+impl Kept {
+    /// The document itself; one that is not kept within must be among the given ones.
+    fn found(&self, what: &str, documents: Documents<'_>) -> Result<Document, SnapshotError> {
+        let found = match &self.text {
+            Some(text) => Some(Document::new(text.clone())),
+            None => documents(&self.hash),
+        };
+        let missing = || SnapshotError::Unreadable(format!("its {what}, of hash {}, is not there", self.hash));
+        found.filter(|document| document.hash == self.hash).ok_or_else(missing)
+    }
+}
+
+/// Where the texts of agreement and registry are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Texts {
+    Within,
+    Elsewhere,
+}
+
+/// Gives the document of a hash.
+pub(super) type Documents<'d> = &'d dyn Fn(&str) -> Option<Document>;
+
 #[derive(Deserialize)]
 struct Read {
-    agreement: Option<Document>,
-    registry: Option<Document>,
+    agreement: Option<Kept>,
+    registry: Option<Kept>,
     entries: bool,
     offset: u64,
     frame: Frame,
@@ -63,11 +106,11 @@ struct Read {
     book: Book,
 }
 
-pub(super) fn write(engine: &Engine) -> Vec<u8> {
+pub(super) fn write(engine: &Engine, texts: Texts) -> Vec<u8> {
     let written = Written {
         version: ENGINE_VERSION,
-        agreement: engine.terms.as_ref().map(|terms| &terms.document),
-        registry: engine.roll.document.as_ref(),
+        agreement: engine.terms.as_ref().map(|terms| Named::of(&terms.document, texts)),
+        registry: engine.roll.document.as_ref().map(|document| Named::of(document, texts)),
         entries: engine.entries,
         offset: engine.offset,
         frame: &engine.frame,
@@ -84,7 +127,7 @@ pub(super) fn write(engine: &Engine) -> Vec<u8> {
     serde_json::to_vec(&value).unwrap_or_default()
 }
 
-pub(super) fn read(bytes: &[u8]) -> Result<Engine, SnapshotError> {
+pub(super) fn read(bytes: &[u8], documents: Documents<'_>) -> Result<Engine, SnapshotError> {
     let unreadable = |error: serde_json::Error| SnapshotError::Unreadable(error.to_string());
     let mut value: Value = serde_json::from_slice(bytes).map_err(unreadable)?;
     let head = Head::deserialize(&value).map_err(unreadable)?;
@@ -94,11 +137,14 @@ pub(super) fn read(bytes: &[u8]) -> Result<Engine, SnapshotError> {
     each_leaf(&mut value, &show_float);
     let read: Read = serde_json::from_value(value).map_err(unreadable)?;
     let terms = match &read.agreement {
-        Some(document) => Some(Terms::of(document).ok_or_else(|| not_valid("agreement"))?),
+        Some(kept) => {
+            let document = kept.found("agreement", documents)?;
+            Some(Terms::of(&document).ok_or_else(|| not_valid("agreement"))?)
+        }
         None => None,
     };
     let roll = match &read.registry {
-        Some(document) => Roll::of(document).ok_or_else(|| not_valid("registry"))?,
+        Some(kept) => Roll::of(&kept.found("registry", documents)?).ok_or_else(|| not_valid("registry"))?,
         None => Roll::default(),
     };
     Ok(Engine {

@@ -1,7 +1,7 @@
 //! What grows has a limit, and the limit is counted.
 
 use truceline_core::engine::{ENGINE_VERSION, Engine, MAX_TRACKS_PER_DEVICE, MAX_UNKNOWN_DEVICES, SnapshotError};
-use truceline_core::log::{Body, StateEntry};
+use truceline_core::log::{Body, Document, StateEntry};
 use truceline_core::wire::DeviceState;
 
 use crate::scene::*;
@@ -53,4 +53,22 @@ fn a_snapshot_of_another_version_or_none_at_all_is_refused() {
         assert!(matches!(Engine::restore(&snapshot.as_bytes()[..cut]), Err(SnapshotError::Unreadable(_))));
     }
     assert!(Engine::restore(snapshot.as_bytes()).is_ok());
+}
+
+#[test]
+fn a_snapshot_may_leave_the_texts_elsewhere_and_is_refused_without_them() {
+    let scene = Scene::new("[[rule]]\nid = \"s\"\nkind = \"silence\"\n", &fixed("st01-ac01", "st01", 0.0, 0.0, ""));
+    let whole = scene.engine.snapshot();
+    let small = scene.engine.snapshot_without_texts();
+    let value: serde_json::Value = serde_json::from_slice(&whole).unwrap();
+    let text = |key: &str| value[key]["text"].as_str().unwrap().strip_prefix('s').unwrap().to_owned();
+    let documents = [Document::new(text("agreement")), Document::new(text("registry"))];
+    let texts: usize = documents.iter().map(|document| document.text.len()).sum();
+    assert!(small.len() + texts <= whole.len(), "{} and {texts} of {}", small.len(), whole.len());
+    let given = |hash: &str| documents.iter().find(|document| document.hash == hash).cloned();
+    assert_eq!(Engine::restore_with(&small, &given).unwrap().snapshot(), whole);
+    let refused = Engine::restore(&small).unwrap_err().to_string();
+    assert!(refused.contains(&format!("its agreement, of hash {}, is not there", documents[0].hash)), "{refused}");
+    let swapped = |_: &str| Some(Document::new("id = \"other\"".to_owned()));
+    assert!(matches!(Engine::restore_with(&small, &swapped), Err(SnapshotError::Unreadable(_))));
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 use truceline_core::alert::Alert;
 use truceline_core::engine::{DeviceStatus, LimitsHit, Output, SnapshotError};
-use truceline_core::log::{Body, Entry};
+use truceline_core::log::{Body, Document, Entry};
 use truceline_core::time::{Span, Time};
 use uuid::Uuid;
 
@@ -124,7 +124,7 @@ impl Machine for Toy {
         serde_json::to_vec(self).unwrap()
     }
 
-    fn restore(snapshot: &[u8]) -> Result<Self, SnapshotError> {
+    fn restore(snapshot: &[u8], _: &dyn Fn(&str) -> Option<Document>) -> Result<Self, SnapshotError> {
         let toy: Self =
             serde_json::from_slice(snapshot).map_err(|fault| SnapshotError::Unreadable(fault.to_string()))?;
         if toy.version == 1 { Ok(toy) } else { Err(SnapshotError::OtherVersion(toy.version)) }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 use truceline_core::alert::Alert;
 use truceline_core::engine::Output;
-use truceline_core::log::{Body, Entry};
+use truceline_core::log::{Body, Document, Entry};
 use truceline_core::time::Time;
 use uuid::Uuid;
 
@@ -120,6 +120,10 @@ impl Log for World {
     fn entries(&self, after: u64, max: usize) -> Result<Vec<Entry>, PortError> {
         self.reads.lock().unwrap().push(after);
         Ok(self.entries.lock().unwrap().iter().skip(after as usize).take(max).cloned().collect())
+    }
+
+    fn document(&self, _: &str) -> Result<Option<Document>, PortError> {
+        Ok(None)
     }
 
     fn head(&self) -> watch::Receiver<u64> {
