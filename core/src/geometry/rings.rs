@@ -5,6 +5,11 @@ use robust::{Coord, orient2d};
 use super::LonLat;
 use super::geodesy::{A, E2, lon_step_deg};
 
+/// Rounding of a longitude and of its place among the bands is far below this, degrees.
+const SLACK_DEG: f64 = 1e-9;
+/// Rings of so many edges together have one band and no list.
+const FEW_EDGES: usize = 64;
+
 /// The rings of one polygon, in bands of longitude.
 ///
 /// A position is inside when an odd number of edges pass north of it; which side of an edge it is on is
@@ -80,16 +85,22 @@ impl Rings {
         let total: f64 = self.edges.iter().map(|edge| (edge.lon[1] - edge.lon[0]).abs()).sum();
         let count = self.edges.len() as f64;
         // Each edge is in one band plus those that it spans.
-        let bands = (2.0 * count * span / total.max(span)).clamp(1.0, count.max(1.0)).ceil();
+        // A few edges are gone through faster than they are looked up.
+        let few = self.edges.len() <= FEW_EDGES;
+        let bands = if few { 1.0 } else { (2.0 * count * span / total.max(span)).clamp(1.0, count.max(1.0)).ceil() };
         self.width = span / bands;
         let bands = bands as usize;
+        if bands == 1 {
+            self.starts = vec![0, 0];
+            return;
+        }
         let mut members: Vec<Vec<u32>> = vec![Vec::new(); bands];
         for (number, edge) in self.edges.iter().enumerate() {
             let (from, to) = (edge.lon[0].min(edge.lon[1]), edge.lon[0].max(edge.lon[1]));
             let start = (from - self.west).rem_euclid(360.0);
-            // A band more on each side: rounding must not lose an edge.
-            let first = (start / self.width).floor() as i64 - 1;
-            let last = ((start + (to - from)) / self.width).floor() as i64 + 1;
+            // A little more on each side: rounding must not lose an edge.
+            let first = ((start - SLACK_DEG) / self.width).floor() as i64;
+            let last = ((start + (to - from) + SLACK_DEG) / self.width).floor() as i64;
             let around = (360.0 / self.width).round().max(1.0) as i64;
             let mut before = usize::MAX;
             for band in first..=last {
@@ -134,39 +145,65 @@ impl Rings {
         } else {
             return false;
         };
-        let members = &self.listed[self.starts[band] as usize..self.starts[band + 1] as usize];
         let mut north = 0_u32;
-        for member in members {
-            let edge = &self.edges[*member as usize];
-            let (low, high) = (edge.lon[0].min(edge.lon[1]), edge.lon[0].max(edge.lon[1]));
-            let lon = if position.lon < low && position.lon + 360.0 <= high {
-                position.lon + 360.0
-            } else if position.lon > high && position.lon - 360.0 >= low {
-                position.lon - 360.0
-            } else {
-                position.lon
-            };
-            if lon < low || lon > high {
-                continue;
+        let mut on = false;
+        let mut look = |edge: &RingEdge| match edge.against(position) {
+            Against::On => on = true,
+            Against::South => north += 1,
+            Against::Elsewhere => {}
+        };
+        if bands == 1 {
+            for edge in &self.edges {
+                look(edge);
             }
-            let turn = orient2d(
-                Coord { x: edge.lon[0], y: edge.lat[0] },
-                Coord { x: edge.lon[1], y: edge.lat[1] },
-                Coord { x: lon, y: position.lat },
-            );
-            if turn == 0.0
-                && position.lat >= edge.lat[0].min(edge.lat[1])
-                && position.lat <= edge.lat[0].max(edge.lat[1])
-            {
-                return true;
-            }
-            // Half open in longitude, so that a vertex counts once.
-            if (edge.lon[0] <= lon) != (edge.lon[1] <= lon) {
-                let above = if edge.lon[1] > edge.lon[0] { turn < 0.0 } else { turn > 0.0 };
-                north += u32::from(above);
+        } else {
+            let members = &self.listed[self.starts[band] as usize..self.starts[band + 1] as usize];
+            for member in members {
+                look(&self.edges[*member as usize]);
             }
         }
-        (north % 2 == 1) == self.odd_inside
+        on || (north % 2 == 1) == self.odd_inside
+    }
+}
+
+/// Where a position is against an edge.
+enum Against {
+    /// On it.
+    On,
+    /// South of it, so that the way north passes it.
+    South,
+    Elsewhere,
+}
+
+impl RingEdge {
+    fn against(&self, position: LonLat) -> Against {
+        let (low, high) = (self.lon[0].min(self.lon[1]), self.lon[0].max(self.lon[1]));
+        let lon = if position.lon < low && position.lon + 360.0 <= high {
+            position.lon + 360.0
+        } else if position.lon > high && position.lon - 360.0 >= low {
+            position.lon - 360.0
+        } else {
+            position.lon
+        };
+        let (south, top) = (self.lat[0].min(self.lat[1]), self.lat[0].max(self.lat[1]));
+        if lon < low || lon > high || position.lat > top {
+            return Against::Elsewhere;
+        }
+        // Half open in longitude, so that a vertex counts once.
+        let passes = (self.lon[0] <= lon) != (self.lon[1] <= lon);
+        let south_of = |is: bool| if passes && is { Against::South } else { Against::Elsewhere };
+        if position.lat < south {
+            return south_of(true);
+        }
+        let turn = orient2d(
+            Coord { x: self.lon[0], y: self.lat[0] },
+            Coord { x: self.lon[1], y: self.lat[1] },
+            Coord { x: lon, y: position.lat },
+        );
+        if turn == 0.0 {
+            return Against::On;
+        }
+        south_of(if self.lon[1] > self.lon[0] { turn < 0.0 } else { turn > 0.0 })
     }
 }
 
