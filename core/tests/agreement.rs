@@ -622,6 +622,49 @@ fn rules_whose_zones_overlap_and_terms_that_never_meet_are_warned_of() {
 }
 
 #[test]
+fn zones_overlap_where_their_edges_cross_or_one_holds_the_other_and_not_where_they_touch() {
+    let rectangle = |west: f64, south: f64, east: f64, north: f64| {
+        format!(
+            "{{\"type\":\"Polygon\",\"coordinates\":[[[{west},{south}],[{east},{south}],[{east},{north}],[{west},{north}],\
+             [{west},{south}]]]}}"
+        )
+    };
+    let flat = rectangle(38.0, 48.06, 38.1, 48.07);
+    let rules = "[[zone]]\nid = \"one\"\nfile = \"one.geojson\"\n[[zone]]\nid = \"two\"\nfile = \"two.geojson\"\n\
+                 [[rule]]\nid = \"r\"\nkind = \"no_fire\"\nareas = [\"one\"]\n\
+                 [[rule]]\nid = \"q\"\nkind = \"no_fire\"\nareas = [\"two\"]\n";
+    for (name, other, overlap) in [
+        ("crosses it as a cross does", rectangle(38.02, 48.0, 38.03, 48.1), true),
+        ("is a copy", flat.clone(), true),
+        ("is inside", rectangle(38.02, 48.062, 38.03, 48.065), true),
+        ("holds it", rectangle(37.9, 48.0, 38.2, 48.1), true),
+        ("shares an edge, outside", rectangle(38.0, 48.07, 38.1, 48.08), false),
+        ("shares an edge, inside", rectangle(38.0, 48.06, 38.1, 48.065), true),
+        ("touches at a corner", rectangle(38.1, 48.07, 38.2, 48.08), false),
+        ("is apart", rectangle(38.2, 48.06, 38.3, 48.07), false),
+    ] {
+        for (one, two) in [(&flat, &other), (&other, &flat)] {
+            let mut bundle = bundle(&terms(rules));
+            bundle.files.insert("one.geojson".to_owned(), one.clone());
+            bundle.files.insert("two.geojson".to_owned(), two.clone());
+            let told: Vec<String> =
+                warnings(&compile(&bundle).unwrap(), None).iter().map(ToString::to_string).collect();
+            assert_eq!(told.iter().any(|warning| warning.contains("overlap")), overlap, "{name}: {told:?}");
+        }
+    }
+    // A long zone across a narrow strip, its vertices and the middles of its edges far from the line.
+    let mut bundle = bundle(&terms(
+        "[[zone]]\nid = \"narrow\"\nbuffer_of = \"main\"\ndistance_m = 10\n\
+         [[zone]]\nid = \"long\"\nfile = \"long.geojson\"\n\
+         [[rule]]\nid = \"r\"\nkind = \"no_fire\"\nareas = [\"narrow\"]\n\
+         [[rule]]\nid = \"q\"\nkind = \"no_fire\"\nareas = [\"long\"]\n",
+    ));
+    bundle.files.insert("long.geojson".to_owned(), rectangle(36.9, 48.2, 37.4, 48.21));
+    let told: Vec<String> = warnings(&compile(&bundle).unwrap(), None).iter().map(ToString::to_string).collect();
+    assert!(told.len() == 1 && told[0].contains("its zone 'long' and zone 'narrow' of rule 'r'"), "{told:?}");
+}
+
+#[test]
 fn devices_far_away_and_devices_with_an_assumed_range_are_warned_of() {
     let device = |id: &str, position: &str, range: &str| {
         format!(

@@ -1,11 +1,15 @@
 //! Whether terms ever meet: in time, at an hour of the day, at a place.
 
 use super::{Agreement, Extent, Hours, Permission, Rule, Validity};
-use crate::geometry::{LonLat, Side};
+use crate::geometry::{LonLat, Side, boundaries_cross};
 use crate::id::Id;
+use crate::time::Time;
 
 /// Vertices of a zone, and middles between them, that are tried in another one.
 const MOST_TRIED: usize = 400;
+
+/// How far inside an edge's middle is tried, in degrees: about a decimetre.
+const INWARD_DEG: f64 = 1e-6;
 
 /// When both are in force.
 pub(super) fn both(a: Validity, b: Validity) -> Option<Validity> {
@@ -54,14 +58,24 @@ impl Agreement {
         })
     }
 
-    /// The first zones of the two that have a place in common at some time of `within`, as far as their vertices tell;
-    /// the same one twice where both name it.
+    /// The first zones of the two that have a place in common at some time of `within`: their boundaries, or the lines
+    /// that they go along, cross, or a place of the one is in the other; the same one twice where both name it.
     pub(super) fn common_zones<'z>(&self, a: &'z [Id], b: &'z [Id], within: Validity) -> Option<(&'z Id, &'z Id)> {
         let named = a.iter().find_map(|zone| Some((zone, b.iter().find(|other| *other == zone)?)));
         named.or_else(|| {
             let pairs = a.iter().flat_map(|one| b.iter().map(move |other| (one, other)));
             pairs.into_iter().find(|(one, other)| self.zones_meet(one, other, within))
         })
+    }
+
+    /// The boundary of an area, or the line that a strip goes along.
+    fn edges(&self, extent: &Extent, at: Time) -> Vec<Vec<LonLat>> {
+        match extent {
+            Extent::Area(area) => area.polygons().iter().flatten().cloned().collect(),
+            Extent::Buffer { line, .. } => {
+                self.line(line, at).map(|line| line.course().boundary().parts().to_vec()).unwrap_or_default()
+            }
+        }
     }
 
     fn zones_meet(&self, a: &Id, b: &Id, within: Validity) -> bool {
@@ -84,7 +98,10 @@ impl Agreement {
                                 .into_iter()
                                 .any(|place| self.zone_probability(id, at, place, 0.0).is_some_and(|p| p > 0.9))
                         };
-                        within(b, places(one)) || within(a, places(other))
+                        let (edges, others) = (self.edges(one, at), self.edges(other, at));
+                        boundaries_cross(&edges, &others) == Some(true)
+                            || within(b, places(one, other))
+                            || within(a, places(other, one))
                     }
                 };
                 if meet {
@@ -96,17 +113,26 @@ impl Agreement {
     }
 }
 
-/// Places of an area's boundary; of a strip none: the other zone's are tried in it.
-fn places(extent: &Extent) -> Vec<LonLat> {
+/// Places just inside an area's boundary, and for a strip its vertices, which on an area's boundary would be in
+/// that too; of a strip none: the other zone's are tried in it.
+fn places(extent: &Extent, tried_in: &Extent) -> Vec<LonLat> {
     let Extent::Area(area) = extent else { return Vec::new() };
     let mut places = Vec::new();
     for ring in area.polygons().iter().flatten() {
         for pair in ring.windows(2) {
             let [from, to] = pair else { continue };
             let step = (to.lon - from.lon + 540.0).rem_euclid(360.0) - 180.0;
-            places.push(*from);
-            let lon = (from.lon + step / 2.0 + 540.0).rem_euclid(360.0) - 180.0;
-            places.extend(LonLat::new(lon, f64::midpoint(from.lat, to.lat)));
+            if matches!(tried_in, Extent::Buffer { .. }) {
+                places.push(*from);
+            }
+            // An area that has the boundary of another, or a part of it, is told by what is inside only.
+            let rise = to.lat - from.lat;
+            let scale = INWARD_DEG / step.hypot(rise).max(INWARD_DEG);
+            let (lon, lat) = (from.lon + step / 2.0, f64::midpoint(from.lat, to.lat));
+            let beside = [scale, -scale].into_iter().filter_map(|scale| {
+                LonLat::new((lon - rise * scale + 540.0).rem_euclid(360.0) - 180.0, lat + step * scale)
+            });
+            places.extend(beside.filter(|place| area.contains(*place)));
         }
     }
     let every = places.len().div_ceil(MOST_TRIED).max(1);

@@ -1,4 +1,4 @@
-//! Where the rings of a polygon cross themselves or one another.
+//! Where the rings of a polygon cross themselves or one another, and whether two boundaries cross.
 
 use robust::{Coord, orient2d};
 
@@ -28,6 +28,22 @@ struct Edge {
 
 /// Proper crossings of a polygon's edges, at most `limit`; rings that only touch are none.
 pub(super) fn crossings(rings: &[Vec<LonLat>], limit: usize) -> Result<Vec<Crossing>, TooEntangled> {
+    search(rings, limit, |_, _| true)
+}
+
+/// Whether an edge of the one properly crosses an edge of the other; `None` if the search took too long.
+pub(crate) fn boundaries_cross(one: &[Vec<LonLat>], other: &[Vec<LonLat>]) -> Option<bool> {
+    let both: Vec<Vec<LonLat>> = one.iter().chain(other).cloned().collect();
+    let apart = |a: &Edge, b: &Edge| (a.ring < one.len()) != (b.ring < one.len());
+    search(&both, 1, apart).ok().map(|found| !found.is_empty())
+}
+
+/// Proper crossings of those pairs of edges that `counts` takes.
+fn search(
+    rings: &[Vec<LonLat>],
+    limit: usize,
+    counts: impl Fn(&Edge, &Edge) -> bool,
+) -> Result<Vec<Crossing>, TooEntangled> {
     let mut edges = Vec::new();
     let reference = rings.iter().flatten().next().map_or(0.0, |first| first.lon);
     for (ring, positions) in rings.iter().enumerate() {
@@ -55,7 +71,8 @@ pub(super) fn crossings(rings: &[Vec<LonLat>], limit: usize) -> Result<Vec<Cross
             if looked > PAIRS {
                 return Err(TooEntangled);
             }
-            if other.from.y.min(other.to.y) > north || other.from.y.max(other.to.y) < south {
+            let beside = other.from.y.min(other.to.y) > north || other.from.y.max(other.to.y) < south;
+            if beside || !counts(edge, other) {
                 continue;
             }
             if let Some(at) = meet(edge, other) {

@@ -26,6 +26,7 @@ mod zone_index;
 
 pub use area::Area;
 pub use course::Course;
+pub(crate) use crossing::boundaries_cross;
 pub use ellipse::Ellipse;
 pub use geodesy::{bearing_deg, destination, distance_m};
 pub use geojson::{Shape, ShapeFault, parse_geojson};
