@@ -356,3 +356,47 @@ proptest! {
         prop_assert!(band(hacc_m * 1.3) >= band(hacc_m) - 1e-4, "far away a worse position is likelier to be near");
     }
 }
+
+/// Along 48 N to the east and then, at 38 E, to the north: side A is north and west of it.
+fn bent() -> LineIndex {
+    let at = |lon, lat| LonLat { lon, lat };
+    LineIndex::new(vec![vec![at(37.0, 48.0), at(38.0, 48.0), at(38.0, 49.0)]]).unwrap()
+}
+
+#[test]
+fn a_disc_or_sector_whose_sensor_stands_on_or_beside_the_line_is_not_sure_of_the_wrong_side() {
+    let line = bent();
+    for off_m in [0.0, 0.001, -0.001, 0.1, -0.1, 1.0, -1.0, 2.5, -2.5, 4.0, -4.0] {
+        let sensor = destination(LonLat { lon: 37.5, lat: 48.0 }, 0.0, off_m);
+        let disc = Spread::Even(Sector::disc(sensor, 3_000.0)).side_a(&line);
+        assert!((disc - 0.5).abs() < 0.01, "{off_m} m off: a disc has {disc}");
+        for (bearing_deg, wanted) in [(0.0, 1.0), (180.0, 0.0), (45.0, 1.0), (225.0, 0.0)] {
+            let sector =
+                Sector { centre: sensor, bearing_deg, width_deg: 12.0, range_min_m: 0.0, range_max_m: 3_000.0 };
+            let told = Spread::Even(sector).side_a(&line);
+            assert!((told - wanted).abs() < 0.01, "{off_m} m off, to {bearing_deg}: {told}");
+        }
+    }
+}
+
+#[test]
+fn a_position_on_a_vertex_is_in_as_much_as_the_angle_there() {
+    let line = bent();
+    let square = |west: f64, south: f64| {
+        let at = |lon, lat| LonLat { lon, lat };
+        let (east, north) = (west + 0.5, south + 0.5);
+        let ring = vec![at(west, south), at(east, south), at(east, north), at(west, north), at(west, south)];
+        Area::new(vec![vec![ring]]).unwrap()
+    };
+    for off_m in [0.0, 1e-9, 1e-6, 1e-3] {
+        for bearing_deg in [0.0, 37.0, 90.0, 180.0, 200.0, 270.0] {
+            let near = |lon, lat| destination(LonLat { lon, lat }, bearing_deg, off_m);
+            let side = probability_side_a(&line, near(38.0, 48.0), 300.0);
+            assert!((side - 0.25).abs() < 0.01, "{off_m} m to {bearing_deg}: side {side}");
+            for (lon, lat) in [(38.0, 48.0), (38.5, 48.0), (38.5, 48.5), (38.0, 48.5)] {
+                let inside = probability_in_area(&square(38.0, 48.0), near(lon, lat), 300.0);
+                assert!((inside - 0.25).abs() < 0.01, "{off_m} m to {bearing_deg} of {lon} {lat}: {inside}");
+            }
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::boundary_integral;
 use super::spread::straight_band;
-use super::{Area, Ellipse, LineIndex, LonLat, Region, Spread};
+use super::{Area, Ellipse, LineIndex, LonLat, Region, Spread, destination};
 
 /// Farther from a boundary than this many 95 % radii the answer is certain: 0.05 % of the positions are beyond.
 pub(super) const CERTAIN: f64 = 1.6;
@@ -30,8 +30,12 @@ pub fn probability_within(line: &LineIndex, distance_m: f64, position: LonLat, h
 }
 
 pub(super) fn side_a(line: &LineIndex, ellipse: &Ellipse) -> f64 {
-    let ellipse = ellipse.ordered();
-    let found = line.find(ellipse.middle);
+    let mut ellipse = ellipse.ordered();
+    let mut found = line.find(ellipse.middle);
+    if is_on(found.margin_m, &ellipse) {
+        ellipse = moved_off(ellipse);
+        found = line.find(ellipse.middle);
+    }
     let sign = found.fix.signed_m;
     if is_certain(found.margin_m, &ellipse) {
         return certainty(sign);
@@ -49,6 +53,7 @@ pub(super) fn in_area(area: &Area, ellipse: &Ellipse) -> f64 {
     if is_certain(gap.abs(), &ellipse) {
         return certainty(gap);
     }
+    let ellipse = if is_on(gap.abs(), &ellipse) { moved_off(ellipse) } else { ellipse };
     boundary_integral::in_area(area, &ellipse).unwrap_or_else(|| Spread::Normal(ellipse).joint(&Region::Inside(area)))
 }
 
@@ -76,6 +81,16 @@ pub(super) fn side_gap_m(line: &LineIndex, position: LonLat) -> f64 {
     } else {
         0.0
     }
+}
+
+/// Whether the middle is on the boundary. On a vertex the angles to its edges are told by rounding alone.
+fn is_on(gap_m: f64, ellipse: &Ellipse) -> bool {
+    !ellipse.is_exact() && gap_m <= 1e-7 * ellipse.sigmas_m()[1]
+}
+
+/// The same, moved by what changes no probability by more than 0.0001 and leaves a vertex or an edge behind.
+fn moved_off(ellipse: Ellipse) -> Ellipse {
+    Ellipse { middle: destination(ellipse.middle, 37.0, 1e-4 * ellipse.sigmas_m()[1]), ..ellipse }
 }
 
 fn is_certain(gap_m: f64, ellipse: &Ellipse) -> bool {

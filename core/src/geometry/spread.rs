@@ -7,7 +7,7 @@ use super::plane::{Plane, Stretch, divides, hypot};
 use super::probability::{self, side_gap_m};
 use super::quadrature::{self, Normal};
 use super::scan::{Fan, Left, Part};
-use super::{Area, Course, Ellipse, LineIndex, LonLat, Sector, sector};
+use super::{Area, Course, Ellipse, LineIndex, LonLat, Sector, destination, sector};
 
 /// Bounds nearer together than this need no closer look.
 const CLOSE: f64 = 0.005;
@@ -15,6 +15,8 @@ const CLOSE: f64 = 0.005;
 const BAND_BEND: f64 = 0.01;
 /// A stretch may miss its course by this part of a sector's range.
 const SECTOR_BEND: f64 = 5e-4;
+/// Stretches tell the side of a place that is farther from the boundary than they may miss it by, with as much to spare.
+const TOLD_FROM: f64 = 2.0;
 
 /// How the true place is distributed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -138,12 +140,32 @@ impl Spread {
 
     /// P(in `region`) by integration, of a spread that is no point.
     pub(super) fn joint(&self, region: &Region<'_>) -> f64 {
-        self.scanned(region).unwrap_or_else(|| match self {
+        let clear = self.clear_of(region);
+        clear.scanned(region).unwrap_or_else(|| match &clear {
             Self::Normal(ellipse) => {
                 quadrature::probability(&Normal::new(&ellipse.ordered()), |place| region.gap_m(place))
             }
             Self::Even(sector) => quadrature::probability(&sector.ordered(), |place| region.gap_m(place)),
         })
+    }
+
+    /// The same, moved off a boundary that its middle is so near to that stretches, which may miss its course, cannot
+    /// tell the middle's side: by an eighth of a percent of its size.
+    fn clear_of(&self, region: &Region<'_>) -> Self {
+        let bend_m = match self {
+            Self::Normal(ellipse) => BEND * ellipse.ordered().sigmas_m()[1],
+            Self::Even(sector) => SECTOR_BEND * sector.ordered().range_max_m,
+        };
+        let middle = self.middle();
+        if region.clearance_m(middle) > TOLD_FROM * bend_m {
+            return *self;
+        }
+        let ways = (0..8).map(|eighth| destination(middle, 20.0 + 45.0 * f64::from(eighth), 1.25 * TOLD_FROM * bend_m));
+        let best = ways.max_by(|a, b| region.clearance_m(*a).total_cmp(&region.clearance_m(*b))).unwrap_or(middle);
+        match *self {
+            Self::Normal(ellipse) => Self::Normal(Ellipse { middle: best, ..ellipse }),
+            Self::Even(sector) => Self::Even(Sector { centre: best, ..sector }),
+        }
     }
 
     fn scanned(&self, region: &Region<'_>) -> Option<f64> {
@@ -178,6 +200,18 @@ impl Region<'_> {
             Self::Near(course, distance_m) => distance_m - course.locate(place).distance_m,
             Self::All(parts) => parts.iter().map(|part| part.gap_m(place)).fold(f64::INFINITY, f64::min),
             Self::Any(parts) => parts.iter().map(|part| part.gap_m(place)).fold(f64::NEG_INFINITY, f64::max),
+        }
+    }
+
+    /// Metres to the nearest boundary that has a side.
+    fn clearance_m(&self, place: LonLat) -> f64 {
+        match self {
+            Self::Within(..) | Self::Near(..) => f64::INFINITY,
+            Self::Side(course, is_a) => course.region(*is_a).clearance_m(place),
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().map(|part| part.clearance_m(place)).fold(f64::INFINITY, f64::min)
+            }
+            _ => self.gap_m(place).abs(),
         }
     }
 
@@ -256,7 +290,7 @@ impl Around {
 
     /// Where the middle is as near to a boundary as stretches may miss its course, they decide by themselves.
     fn told(&self, gap_m: f64, windings: i32) -> Option<i32> {
-        (gap_m.abs() > 2.0 * self.bend_m).then_some(windings)
+        (gap_m.abs() > TOLD_FROM * self.bend_m).then_some(windings)
     }
 }
 

@@ -99,7 +99,7 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, tracks: &mut Tracks, boo
                 subject: format!("patrol:{}", sighting.entry.device),
                 class: Some(class),
                 calibre_mm: weapon.calibre_mm,
-                confidence: 1.0,
+                confidence: super::no_fire::confidence_of(report.means),
                 extent: Some(extent),
                 place_by,
                 lasts: Span::default(),
