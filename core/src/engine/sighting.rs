@@ -14,7 +14,7 @@ use crate::id::Id;
 use crate::log::ReadingEntry;
 use crate::registry::{Device, Mobility};
 use crate::time::Time;
-use crate::wire::{MAX_DISTANCE_M, ObjectPlace, PatrolReport, Reading};
+use crate::wire::{MAX_DISTANCE_M, ObjectPlace, PatrolReport, Reading, TimeBasis};
 
 /// 95 % radius of a position that says nothing of its accuracy, where the registry gives no default: metres.
 pub const DEFAULT_HACC_M: f64 = 50.0;
@@ -35,6 +35,8 @@ pub const ASSUMED_RANGES_M: [(&str, f64); 8] = [
 /// The same for all other classes: vehicles and weapons seen, and what is not known.
 pub const ASSUMED_RANGE_M: f64 = 5_000.0;
 
+/// Label of what rests on a time that is estimated from the arrival: it may be long ago.
+const TIME_ESTIMATED: &str = "time_estimated";
 /// Label of what rests on a reported position that is not believed.
 pub(super) const POSITION_DOUBTFUL: &str = "position_doubtful";
 
@@ -114,12 +116,24 @@ impl<'a> Sighting<'a> {
             follow: Follow::Best,
             detections: 1,
             evidence: vec![self.evidence()],
-            labels: if self.within.is_some() { vec![POSITION_DOUBTFUL.to_owned()] } else { Vec::new() },
+            labels: self.labels(),
             what: String::new(),
             past: None,
             details: serde_json::Map::new(),
             permitted: None,
         }
+    }
+
+    /// What is to be known of a reading whatever it says.
+    fn labels(&self) -> Vec<String> {
+        let mut labels = Vec::new();
+        if self.within.is_some() {
+            labels.push(POSITION_DOUBTFUL.to_owned());
+        }
+        if self.entry.time_basis == TimeBasis::Estimated {
+            labels.push(TIME_ESTIMATED.to_owned());
+        }
+        labels
     }
 
     /// Greatest range at which the device senses a class, metres, and whether that is assumed.
@@ -146,7 +160,7 @@ impl<'a> Sighting<'a> {
             },
             _ => PlaceExtent::Disc { position: stand.position, radius_m: range_m },
         };
-        Some((extent, by))
+        Some((blurred(extent, stand.hacc_m), by))
     }
 
     /// Where an object is: as its position, its bearing and range, its bearing, or all around.
@@ -176,13 +190,14 @@ impl<'a> Sighting<'a> {
             return if told { self.around_doubtful(range_max_m, by) } else { None };
         };
         let range_min_m = report.range_min_m.unwrap_or(0.0).min(range_max_m);
-        match (report.sector_deg, report.sector_width_deg.unwrap_or(360.0)) {
+        let position = stand.position;
+        let extent = match (report.sector_deg, report.sector_width_deg.unwrap_or(360.0)) {
             (Some(bearing_deg), width_deg) if width_deg < 360.0 => {
-                let position = stand.position;
-                Some((PlaceExtent::Sector { position, bearing_deg, width_deg, range_min_m, range_max_m }, by))
+                PlaceExtent::Sector { position, bearing_deg, width_deg, range_min_m, range_max_m }
             }
-            _ => report.range_max_m.map(|radius_m| (PlaceExtent::Disc { position: stand.position, radius_m }, by)),
-        }
+            _ => PlaceExtent::Disc { position, radius_m: report.range_max_m? },
+        };
+        Some((blurred(extent, stand.hacc_m), by))
     }
 
     /// All around a person who tells no place, as far as such a thing is noticed.
@@ -202,6 +217,30 @@ impl<'a> Sighting<'a> {
     /// Lowers and labels a finding by the notified activities.
     pub(super) fn severity(&self, rule: &Rule, located: Option<&Located<'_>>, labels: &mut Vec<String>) -> Severity {
         super::finding::after_activities(&self.terms.agreement, rule.severity, self.time(), located, labels)
+    }
+}
+
+/// An extent about a device whose own position is only known within `hacc_m`: where that is more than a hundredth of the
+/// range it counts, and from a quarter on the bearing says nothing more.
+fn blurred(extent: PlaceExtent, hacc_m: f64) -> PlaceExtent {
+    const NEGLIGIBLE: f64 = 0.01;
+    const HOPELESS: f64 = 0.25;
+    match extent {
+        PlaceExtent::Disc { position, radius_m } if hacc_m > NEGLIGIBLE * radius_m => {
+            PlaceExtent::Disc { position, radius_m: radius_m + hacc_m }
+        }
+        PlaceExtent::Sector { position, bearing_deg, width_deg, range_min_m, range_max_m }
+            if hacc_m > NEGLIGIBLE * range_max_m =>
+        {
+            let width_deg = width_deg + 2.0 * (hacc_m / range_max_m).atan().to_degrees();
+            let range_max_m = range_max_m + hacc_m;
+            if hacc_m > HOPELESS * range_max_m || width_deg >= 360.0 {
+                return PlaceExtent::Disc { position, radius_m: range_max_m };
+            }
+            let range_min_m = (range_min_m - hacc_m).max(0.0);
+            PlaceExtent::Sector { position, bearing_deg, width_deg, range_min_m, range_max_m }
+        }
+        other => other,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What users of other systems complain about, each as what does not happen here.
 
 use serde_json::{Value, json};
-use truceline_core::alert::Timeliness;
+use truceline_core::alert::{Alert, PlaceExtent, Timeliness};
 
 use crate::scene::*;
 
@@ -109,4 +109,30 @@ fn a_patrol_that_saw_a_weapon_need_not_see_it_for_the_dwell() {
     assert!(scene.alerts().is_empty(), "a radar has to see it for so long");
     scene.reading("st02-pt01", 0.0, 60.0, report);
     assert_eq!(scene.only_alert().subject, "patrol:st02-pt01");
+}
+
+/// A tank reported by an observer whose own position is known within `hacc_m`, on the middle of the square.
+fn hearsay(means: &str, hacc_m: f64) -> Option<Alert> {
+    let rule = "[[rule]]\nid = \"stay\"\nkind = \"exclusion_zone\"\nareas = [\"square\"]\nthreshold = 0.2\n";
+    let mut scene = Scene::new(rule, &mobile("st02-pt01", "st02", ""));
+    let (lat, lon) = at(6_000.0, 1_000.0);
+    let mut report = json!({"observation": "weapon", "means": means, "weapon": {"class": "tank"}, "range_max_m": 50});
+    report = json!({"kind": "patrol_report", "data": report, "position": {"lat": lat, "lon": lon, "hacc_m": hacc_m, "fix": "3d"}});
+    scene.reading("st02-pt01", 1.0, 1.0, report);
+    scene.alerts().into_iter().next()
+}
+
+#[test]
+fn what_an_observer_was_only_told_is_no_more_certain_than_that() {
+    assert_eq!(hearsay("saw", 5.0).expect("an alert").certainty.probability, 0.95);
+    assert_eq!(hearsay("reported", 5.0).expect("an alert").certainty.probability, 0.5);
+}
+
+#[test]
+fn what_an_observer_saw_is_no_better_placed_than_the_observer() {
+    let near = hearsay("saw", 0.4).expect("an alert").place.expect("a place").extent;
+    assert!(matches!(near, PlaceExtent::Disc { radius_m: 50.0, .. }), "{near:?}");
+    let far = hearsay("saw", 1_500.0).expect("an alert");
+    assert!(matches!(far.place.expect("a place").extent, PlaceExtent::Disc { radius_m: 1_550.0, .. }));
+    assert!(far.certainty.probability < 0.6, "{:?}", far.certainty);
 }
