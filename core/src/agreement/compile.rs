@@ -57,7 +57,8 @@ pub fn compile(bundle: &Bundle) -> Result<Agreement, Vec<AgreementFault>> {
     let rules = rules::read(&mut keys, &names);
     let activities = activities::read(&mut keys, &names);
     let mut faults: Vec<AgreementFault> = keys.finish().into_iter().map(in_terms).collect();
-    faults.extend(shapes.into_faults());
+    let (of_files, repairs) = shapes.into_faults();
+    faults.extend(of_files);
     match id {
         Some(id) if faults.is_empty() => Ok(Agreement {
             name: name.unwrap_or_else(|| id.to_string()),
@@ -74,6 +75,7 @@ pub fn compile(bundle: &Bundle) -> Result<Agreement, Vec<AgreementFault>> {
             zones,
             rules,
             activities,
+            repairs,
         }),
         _ => Err(faults),
     }

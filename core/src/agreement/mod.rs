@@ -66,6 +66,8 @@ pub struct Agreement {
     pub rules: Vec<Rule>,
     /// Notified activities.
     pub activities: Vec<Activity>,
+    /// What was repaired in the files, in the order in which they were read.
+    repairs: Vec<AgreementWarning>,
 }
 
 /// At most so many new alerts of one sort in a window of time; what is beyond goes into one flood alert.

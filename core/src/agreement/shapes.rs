@@ -1,19 +1,27 @@
 //! The GeoJSON files of a bundle, each read once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::held::{Held, Recent, Shelf};
 
-use super::{AgreementFault, Bundle};
-use crate::geometry::{Area, Course, Shape, ShapeFault, parse_geojson};
+use super::{AgreementFault, AgreementWarning, Bundle};
+use crate::geometry::{Area, Course, Shape, ShapeFault, read_geojson};
 use crate::keys::{Keys, shown};
 
-/// Reads shapes on demand and keeps the faults of the files.
+/// Repairs that are told of one file, and in all; more are counted.
+const REPAIRS_OF_FILE: usize = 20;
+const REPAIRS_TOLD: usize = 200;
+
+/// Reads shapes on demand and keeps the faults of the files, and what was repaired in them.
 pub(super) struct Shapes<'b> {
     bundle: &'b Bundle,
     read: BTreeMap<String, Option<Shape>>,
     faults: Vec<AgreementFault>,
+    repairs: Vec<AgreementWarning>,
+    untold: usize,
+    /// Files whose repairs were told.
+    known: BTreeSet<String>,
     lines: BTreeMap<String, Arc<Held>>,
     shelf: Shelf,
     spare: Option<Arc<Course>>,
@@ -31,14 +39,23 @@ impl<'b> Shapes<'b> {
             bundle,
             read: BTreeMap::new(),
             faults: Vec::new(),
+            repairs: Vec::new(),
+            untold: 0,
+            known: BTreeSet::new(),
             lines: BTreeMap::new(),
             shelf: Shelf::default(),
             spare: None,
         }
     }
 
-    pub(super) fn into_faults(self) -> Vec<AgreementFault> {
-        self.faults
+    /// What is wrong with the files, and what was repaired.
+    pub(super) fn into_faults(mut self) -> (Vec<AgreementFault>, Vec<AgreementWarning>) {
+        if self.untold > 0 {
+            let message =
+                format!("{} more repairs are not listed; `truceline where --line` tells all of one file", self.untold);
+            self.repairs.push(AgreementWarning { place: "the GeoJSON files".to_owned(), message });
+        }
+        (self.faults, self.repairs)
     }
 
     /// The line or control area in the file that the key `file` names.
@@ -125,13 +142,30 @@ impl<'b> Shapes<'b> {
             let message = format!("is larger than {} MiB; simplify the geometry", Bundle::MAX_FILE_BYTES >> 20);
             self.add(name, vec![ShapeFault { place: "the file".to_owned(), message }])
         } else {
-            match parse_geojson(text) {
-                Ok(shape) => Some(shape),
+            match read_geojson(text) {
+                Ok((shape, repairs)) => {
+                    self.repaired(name, repairs);
+                    Some(shape)
+                }
                 Err(faults) => self.add(name, faults),
             }
         };
         self.read.insert(name.to_owned(), shape.clone());
         shape
+    }
+
+    fn repaired(&mut self, file: &str, repairs: Vec<ShapeFault>) {
+        if repairs.is_empty() || !self.known.insert(file.to_owned()) {
+            return;
+        }
+        let told = REPAIRS_OF_FILE.min(REPAIRS_TOLD.saturating_sub(self.repairs.len()));
+        self.untold += repairs.len().saturating_sub(told);
+        self.repairs.extend(
+            repairs
+                .into_iter()
+                .take(told)
+                .map(|ShapeFault { place, message }| AgreementWarning { place: format!("{file}: {place}"), message }),
+        );
     }
 
     fn add<T>(&mut self, file: &str, faults: Vec<ShapeFault>) -> Option<T> {

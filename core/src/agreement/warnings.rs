@@ -20,16 +20,16 @@ pub const FAR_DEVICE_M: f64 = 500_000.0;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {message}")]
 pub struct AgreementWarning {
-    /// The line, zone, rule or activity.
+    /// The line, zone, rule or activity; of what was repaired, the file, polygon, ring, vertex and its coordinate.
     pub place: String,
     /// What follows from it, and what to do if it is not meant.
     pub message: String,
 }
 
-/// All that may not be meant, in the file's order: lines, zones, rules, activities; with a registry also
+/// All that may not be meant: what was repaired in the GeoJSON files, and then in the file's order lines, zones, rules, activities; with a registry also
 /// where the two do not go together.
 pub fn warnings(agreement: &Agreement, registry: Option<&Registry>) -> Vec<AgreementWarning> {
-    let mut found = Vec::new();
+    let mut found = agreement.repairs.clone();
     let mut warn = |place: String, message: String| found.push(AgreementWarning { place, message });
     let lines = seams(agreement.lines.iter().map(|line| (&line.id, line.validity)));
     let zones = seams(agreement.zones.iter().map(|zone| (&zone.id, zone.validity)));

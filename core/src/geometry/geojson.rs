@@ -3,15 +3,14 @@
 use serde_json::Value;
 
 use super::LonLat;
-use super::crossing::{TooEntangled, crossings};
+use super::repair::{Repair, repair};
 
 /// Vertices of one text at most.
 pub const VERTEX_LIMIT: usize = 100_000;
 /// Collections within collections at most.
 const DEPTH_LIMIT: usize = 16;
-/// Faults that are reported at most, and crossings of one polygon.
+/// Faults that are reported at most.
 const FAULT_LIMIT: usize = 1_000;
-const CROSSING_LIMIT: usize = 20;
 
 /// What a GeoJSON text holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,22 +21,28 @@ pub enum Shape {
     Area(Vec<Vec<Vec<LonLat>>>),
 }
 
-/// A geometry that cannot be used, and where.
+/// A geometry that cannot be used, or that was repaired, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {message}")]
 pub struct ShapeFault {
     /// Feature, part or polygon, ring, vertex and coordinate, as far as they are known.
     pub place: String,
-    /// What is wrong and what to do.
+    /// What is wrong and what to do, or what was done.
     pub message: String,
+}
+
+/// As [`read_geojson`], without a word on what was repaired.
+pub fn parse_geojson(text: &str) -> Result<Shape, Vec<ShapeFault>> {
+    read_geojson(text).map(|(shape, _)| shape)
 }
 
 /// Reads one geometry: bare, in a Feature, or all those of one sort in a FeatureCollection or GeometryCollection.
 ///
 /// Every fault that is found is returned (at most 1,000), not only the first. A text holds at most
-/// [`VERTEX_LIMIT`] vertices; a third coordinate (height) is read over. Rings may wind either way, and may touch but not
-/// cross themselves or one another within a polygon. A `crs` member is tolerated where it names WGS84.
-pub fn parse_geojson(text: &str) -> Result<Shape, Vec<ShapeFault>> {
+/// [`VERTEX_LIMIT`] vertices; a third coordinate (height) is read over. Rings may wind either way, and are repaired
+/// where that is unambiguous (see [`repair`]): what was done is returned beside the shape. A `crs` member is tolerated
+/// where it names WGS84.
+pub fn read_geojson(text: &str) -> Result<(Shape, Vec<ShapeFault>), Vec<ShapeFault>> {
     let value: Value = match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
         Ok(value) => value,
         Err(error) => {
@@ -51,9 +56,7 @@ pub fn parse_geojson(text: &str) -> Result<Shape, Vec<ShapeFault>> {
     };
     let mut reader = Reader::default();
     reader.object(&value, &Place::default(), 0);
-    if reader.faults.is_empty() {
-        reader.check_areas();
-    }
+    let (polygons, repairs) = if reader.faults.is_empty() { reader.repair() } else { Default::default() };
     let (lines, areas) = (!reader.lines.is_empty(), !reader.areas.is_empty());
     if reader.faults.is_empty() {
         match (lines, areas) {
@@ -70,11 +73,7 @@ pub fn parse_geojson(text: &str) -> Result<Shape, Vec<ShapeFault>> {
     if !reader.faults.is_empty() {
         return Err(reader.faults);
     }
-    Ok(if lines {
-        Shape::Line(reader.lines)
-    } else {
-        Shape::Area(reader.areas.into_iter().map(|(_, rings)| rings).collect())
-    })
+    Ok((if lines { Shape::Line(reader.lines) } else { Shape::Area(polygons) }, repairs))
 }
 
 /// Where in the text: the names from the outside in.
@@ -96,7 +95,9 @@ impl Place {
 #[derive(Default)]
 struct Reader {
     lines: Vec<Vec<LonLat>>,
-    areas: Vec<(Place, Vec<Vec<LonLat>>)>,
+    areas: Vec<Vec<Vec<LonLat>>>,
+    /// Of each area.
+    places: Vec<Place>,
     vertices: usize,
     faults: Vec<ShapeFault>,
 }
@@ -235,29 +236,12 @@ impl Reader {
             let valid_before = self.faults.len();
             let Some(ring) = self.positions(positions, &place) else { return };
             if self.faults.len() == valid_before {
-                self.ring(&ring, &place);
                 polygon.push(ring);
             }
         }
         if self.faults.len() == before {
-            self.areas.push((place.clone(), polygon));
-        }
-    }
-
-    fn ring(&mut self, ring: &[LonLat], place: &Place) {
-        if ring.len() < 4 {
-            return self.fault(
-                place,
-                format!("has {} positions; a ring needs at least four, the last like the first", ring.len()),
-            );
-        }
-        if let (Some(first), Some(last)) = (ring.first(), ring.last())
-            && first != last
-        {
-            self.fault_at(
-                vertex_place(place, ring.len() - 1, *last),
-                format!("does not close the ring; repeat its first position ({}, {})", first.lon, first.lat),
-            );
+            self.areas.push(polygon);
+            self.places.push(place.clone());
         }
     }
 
@@ -286,35 +270,31 @@ impl Reader {
         Some(positions)
     }
 
-    fn check_areas(&mut self) {
-        let areas = std::mem::take(&mut self.areas);
-        for (place, rings) in &areas {
-            match crossings(rings, CROSSING_LIMIT) {
-                Ok(found) => {
-                    for crossing in found {
-                        let [(ring, vertex), (other_ring, other_vertex)] = crossing.edges;
-                        let start = rings[ring][vertex];
-                        let other = rings[other_ring][other_vertex];
-                        let what = if ring == other_ring { "itself" } else { "another ring" };
-                        self.fault_at(
-                            vertex_place(&place.with("ring", ring), vertex, start),
-                            format!(
-                                "the ring crosses {what} on the edge from here, at ({:.7}, {:.7}), with the edge from ring \
-                                 {other_ring}, vertex {other_vertex} ({}, {}); correct one of the two edges",
-                                crossing.at.lon, crossing.at.lat, other.lon, other.lat
-                            ),
-                        );
-                    }
+    /// The polygons as they can be used, and what was done to them.
+    fn repair(&mut self) -> (Vec<Vec<Vec<LonLat>>>, Vec<ShapeFault>) {
+        if self.areas.is_empty() {
+            return Default::default();
+        }
+        match repair(&self.areas) {
+            Ok(repaired) => (repaired.polygons, repaired.repairs.into_iter().map(|repair| self.told(repair)).collect()),
+            Err(faults) => {
+                for fault in faults {
+                    let ShapeFault { place, message } = self.told(fault);
+                    self.fault_at(place, message);
                 }
-                Err(TooEntangled) => self.fault(place, "is too entangled to be checked for crossings; simplify it"),
+                Default::default()
             }
         }
-        self.areas = areas;
     }
-}
 
-fn vertex_place(place: &Place, vertex: usize, position: LonLat) -> String {
-    format!("{}, vertex {vertex} ({}, {})", place.text(), position.lon, position.lat)
+    fn told(&self, Repair { polygon, ring, vertex, position, what }: Repair) -> ShapeFault {
+        let ring = self.places.get(polygon).map_or_else(Place::default, |place| place.with("ring", ring));
+        let place = match position {
+            Some(position) => format!("{}, vertex {vertex} ({}, {})", ring.text(), position.lon, position.lat),
+            None => ring.text(),
+        };
+        ShapeFault { place, message: what }
+    }
 }
 
 /// A position, or how to show it and what is wrong.

@@ -222,6 +222,24 @@ fn goes_around_pole(ring: &[LonLat]) -> bool {
 /// The area under a course between two meridians is the integral of q(lat) over longitude, with q the
 /// authalic function (Snyder, Map Projections, eq. 3-12); on an edge it is integrated by Gauss and Legendre.
 pub(super) fn signed_square_m(ring: &[LonLat]) -> f64 {
+    let around = goes_around_pole(ring);
+    // Measured from a latitude of the ring, so that a small ring loses no digits; from the pole if it is enclosed.
+    let base = if around { 90.0_f64.copysign(mean_lat(ring)) } else { ring.first().map_or(0.0, |first| first.lat) };
+    let zero = under(base);
+    let mut sum = 0.0;
+    for pair in ring.windows(2) {
+        sum += swept(pair[0], pair[1], zero);
+    }
+    sum
+}
+
+/// Area between an edge and the parallel `base`, square metres, positive where that is to the edge's left: over a closed
+/// ring they add up to the area to its left.
+pub(super) fn swept_square_m(from: LonLat, to: LonLat, base: f64) -> f64 {
+    swept(from, to, under(base))
+}
+
+fn swept(from: LonLat, to: LonLat, zero: f64) -> f64 {
     const NODES: [(f64, f64); 5] = [
         (0.046_910_077_030_668, 0.118_463_442_528_094_54),
         (0.230_765_344_947_158_45, 0.239_314_335_249_683_23),
@@ -229,19 +247,9 @@ pub(super) fn signed_square_m(ring: &[LonLat]) -> f64 {
         (0.769_234_655_052_841_5, 0.239_314_335_249_683_23),
         (0.953_089_922_969_332, 0.118_463_442_528_094_54),
     ];
-    let around = goes_around_pole(ring);
-    // Measured from a latitude of the ring, so that a small ring loses no digits; from the pole if it is enclosed.
-    let base = if around { 90.0_f64.copysign(mean_lat(ring)) } else { ring.first().map_or(0.0, |first| first.lat) };
-    let zero = under(base);
-    let mut sum = 0.0;
-    for pair in ring.windows(2) {
-        let (from, to) = (pair[0], pair[1]);
-        let d_lon = lon_step_deg(from.lon, to.lon).to_radians();
-        let mean: f64 =
-            NODES.iter().map(|(x, weight)| weight * (under(from.lat + x * (to.lat - from.lat)) - zero)).sum();
-        sum -= mean * d_lon;
-    }
-    sum
+    let d_lon = lon_step_deg(from.lon, to.lon).to_radians();
+    let mean: f64 = NODES.iter().map(|(x, weight)| weight * (under(from.lat + x * (to.lat - from.lat)) - zero)).sum();
+    -mean * d_lon
 }
 
 /// Area between the equator and a latitude, per radian of longitude, square metres.

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use truceline_core::agreement::{Agreement, Line, Validity};
-use truceline_core::geometry::{Course, ShapeFault, parse_geojson};
+use truceline_core::geometry::{Course, ShapeFault, read_geojson};
 use truceline_core::time::{Span, Time};
 
 use super::answer::Answer;
@@ -66,14 +66,20 @@ impl Against {
             }
             Err(error) => return Err(fault(format!("cannot be read: {error}"))),
         }
-        let terms = Self::shape(&text).map_err(|faults| {
+        let (terms, repairs) = Self::shape(&text).map_err(|faults| {
             Failure::config(faults.into_iter().map(|fault| format!("{}: {fault}", file.display())))
         })?;
+        for repair in repairs {
+            eprintln!("truceline: repaired: {}: {repair}", file.display());
+        }
         Ok(Self { terms, hacc_m })
     }
 
-    fn shape(text: &str) -> Result<Terms, Vec<ShapeFault>> {
-        Course::new(parse_geojson(text)?).map(Terms::Course).map_err(|fault| vec![fault])
+    /// The shape and what was repaired in it.
+    fn shape(text: &str) -> Result<(Terms, Vec<ShapeFault>), Vec<ShapeFault>> {
+        let (shape, repairs) = read_geojson(text)?;
+        let course = Course::new(shape).map_err(|fault| vec![fault])?;
+        Ok((Terms::Course(course), repairs))
     }
 
     /// Where the point is.
@@ -116,6 +122,6 @@ fn newest_version(agreement: &Agreement) -> Time {
 impl Against {
     /// For tests: what a GeoJSON text holds.
     pub(super) fn of(text: &str, hacc_m: f64) -> Self {
-        Self { terms: Self::shape(text).unwrap(), hacc_m }
+        Self { terms: Self::shape(text).unwrap().0, hacc_m }
     }
 }
