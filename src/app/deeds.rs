@@ -50,10 +50,12 @@ fn put_in_force(
         let detail: Value = serde_json::from_str(&entry.detail).ok()?;
         detail["after"].as_str().map(str::to_owned)
     });
-    if told.as_ref() == Some(after) {
+    // What changed just now is told, also if it is what the audit knew last: a change between may have been missed.
+    let changed = change.before.clone().filter(|before| before != after);
+    if changed.is_none() && told.as_ref() == Some(after) {
         return Ok(());
     }
-    let before = told.or_else(|| change.before.clone().filter(|before| before != after));
+    let before = changed.or(told);
     record(desk, at, by, action, subject, json!({ "before": before, "after": after }))
 }
 

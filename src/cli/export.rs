@@ -130,6 +130,11 @@ fn audit(desk: &Desk, verify: bool, out: &mut dyn Write) -> Result<(), Failure> 
     }
     if verify {
         let (entries, hash) = verifier.held();
+        if entries == 0 {
+            return Err(Failure::data(
+                "the audit has no entry, though the service writes one at each start; look whether they were removed",
+            ));
+        }
         writeln!(out, "{entries} entries hold; the newest has hash {hash}").map_err(|error| Failure::output(&error))?;
     }
     Ok(())

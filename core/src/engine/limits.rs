@@ -13,7 +13,7 @@ pub const MAX_TRACKS_PER_DEVICE: usize = 256;
 /// Open alerts; beyond it the one that had evidence longest ago ends with `limit`.
 pub const MAX_OPEN_ALERTS: usize = 20_000;
 /// Open events of what is permitted; beyond it the one that had evidence longest ago ends with `limit`.
-pub const MAX_OPEN_EVENTS: usize = 20_000;
+pub const MAX_OPEN_EVENTS: usize = 1_000;
 /// Readings kept as evidence of an alert beside the first and the last: the most probable.
 pub const MAX_BEST_EVIDENCE: usize = 50;
 /// Quarters of an hour that an alert counts apart, the newest; what is before them is one count.

@@ -136,3 +136,17 @@ fn a_step_of_our_own_clock_is_taken_into_account() {
     scene.reading("st01-ac01", 3_619.9, 20.0, health(None));
     assert!(scene.alerts().is_empty());
 }
+
+#[test]
+fn ids_that_nobody_registered_raise_no_alert_about_their_clocks() {
+    let mut scene = Scene::new(
+        "[[rule]]\nid = \"clock\"\nkind = \"clock\"\nmax_error_ms = 500\n",
+        &fixed("st01-ac01", "st01", 1_000.0, 0.0, ""),
+    );
+    for device in ["st09-ac01", "st01-ac01"] {
+        scene.health(device, 100.0);
+        let body = scene.reading_body(device, 160.0, json!({"kind": "health", "data": {"battery_pct": 50.0}, "position": {"lat": 48.1, "lon": 38.0, "fix": "3d"}}));
+        scene.enter(110.0, body);
+    }
+    assert_eq!(scene.only_alert().subject, "device:st01-ac01");
+}

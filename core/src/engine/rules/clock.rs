@@ -108,6 +108,10 @@ fn over(value: f64, limit: f64) -> Option<bool> {
 
 /// Judges the clock that a reading was dated by.
 pub(in crate::engine) fn judge(sighting: &Sighting<'_>, record: &mut Record, book: &mut Book, frame: &mut Frame) {
+    // Whoever may publish can make up ids; alerts about each would bury those about devices that there are.
+    if sighting.device.is_none() {
+        return;
+    }
     let reading = sighting.reading;
     let wall = frame.wall(frame.now);
     let live = wall.since(reading.time) <= sighting.terms.agreement.late_after;
@@ -239,6 +243,9 @@ pub(in crate::engine) fn judge_reject(
     let (Some(id), Some(record), RejectReason::TimeInFuture) = (&reject.device, record, reject.reason) else { return };
     let wall = frame.wall(frame.now);
     let device = roll.device(id);
+    if device.is_none() {
+        return;
+    }
     let ahead_ms = FUTURE_ALLOWED.secs_f64() * 1_000.0;
     for rule in &terms.agreement.rules {
         let RuleKind::Clock { max_error_ms } = rule.kind else { continue };
