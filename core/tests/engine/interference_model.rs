@@ -113,7 +113,10 @@ impl Model {
             return;
         }
         let members: BTreeSet<usize> = others.into_iter().chain([device]).collect();
-        let first = members.iter().map(|n| (self.reports[n].0, *n)).min().unwrap().1;
+        let borne = |n: &usize| self.regions.iter().any(|(name, members)| name == n && !members.is_empty());
+        let by_report = |n: &usize| (self.reports[n].0, *n);
+        let free = members.iter().filter(|n| !borne(n)).min_by_key(|n| by_report(n));
+        let first = *free.or(members.iter().min_by_key(|n| by_report(n))).unwrap();
         // One of this name that all have left is gone on with.
         let regions = self.regions.len();
         self.regions.retain(|(name, members)| *name != first || !members.is_empty());

@@ -371,7 +371,10 @@ impl Regions {
             }
         }
         members.sort_unstable();
-        let first = members.first().map_or_else(|| device.clone(), |(_, id)| id.clone());
+        // A name that a region with members bears is not given again: the two would be one alert.
+        let borne = |id: &Id| self.known.values().any(|region| region.device == *id && region.members() > 0);
+        let named = members.iter().find(|(_, id)| !borne(id)).or(members.first());
+        let first = named.map_or_else(|| device.clone(), |(_, id)| id.clone());
         let since = members.first().map_or_else(Time::default, |(from, _)| *from);
         // One of this name whose members have all fallen silent is gone on with.
         self.known.retain(|_, region| region.device != first || region.members() > 0);
