@@ -1,15 +1,13 @@
 //! Events: what the agreement permits, beside the alerts and in the same way.
 
-use std::fmt::Write;
-
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, Transaction, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use truceline_core::event::Event;
 use truceline_core::time::Time;
 use uuid::Uuid;
 
 use super::apply::Kept;
-use super::read::{self, MAX_PAGE, unsigned};
+use super::read::{self, before, unsigned};
 use super::{AlertState, Counts, Desk, DeskError, Page};
 
 /// Which events a list holds; what is absent does not filter.
@@ -55,51 +53,16 @@ pub struct EventRow {
 impl Desk {
     /// The events that fit a filter, the latest opened first.
     pub fn events(&self, filter: &EventFilter) -> Result<Page<Event>, DeskError> {
-        let limit = filter.limit.clamp(1, MAX_PAGE);
-        let mut sql = "SELECT id, first_seq, json FROM event WHERE 1".to_owned();
-        let mut values: Vec<Value> = Vec::new();
-        let mut only = |condition: &str, value: Value| {
-            values.push(value);
-            let _ = write!(sql, " AND {condition} ?{}", values.len());
-        };
-        let words = [
-            ("rule =", &filter.rule),
-            ("category =", &filter.category),
-            ("subject =", &filter.subject),
-            ("zone =", &filter.zone),
+        let conditions = [
+            ("rule =", filter.rule.clone().map(Value::from)),
+            ("category =", filter.category.clone().map(Value::from)),
+            ("subject =", filter.subject.clone().map(Value::from)),
+            ("zone =", filter.zone.clone().map(Value::from)),
+            ("last >=", filter.from.map(|from| from.nanos().into())),
+            ("started <", filter.to.map(|to| to.nanos().into())),
+            ("first_seq <", filter.cursor.map(before)),
         ];
-        for (condition, word) in words {
-            if let Some(word) = word {
-                only(condition, word.clone().into());
-            }
-        }
-        if let Some(from) = filter.from {
-            only("last >=", from.nanos().into());
-        }
-        if let Some(to) = filter.to {
-            only("started <", to.nanos().into());
-        }
-        if let Some(cursor) = filter.cursor {
-            only("first_seq <", i64::try_from(cursor).unwrap_or(i64::MAX).into());
-        }
-        // Written out, for the partial index serves only a condition that is literally its own.
-        match filter.state {
-            Some(AlertState::Open) => sql.push_str(" AND open = 1"),
-            Some(AlertState::Ended) => sql.push_str(" AND open = 0"),
-            None => {}
-        }
-        let _ = write!(sql, " ORDER BY first_seq DESC LIMIT {}", limit + 1);
-        let mut rows: Vec<(String, u64, String)> = self.read(|connection| {
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement
-                .query_map(params_from_iter(values), |row| Ok((row.get(0)?, unsigned(row, 1)?, row.get(2)?)))?;
-            rows.collect()
-        })?;
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = if more { rows.last().map(|row| row.1) } else { None };
-        let items = rows.iter().map(|(id, _, json)| self.parse(id, json)).collect::<Result<_, _>>()?;
-        Ok(Page { items, next })
+        self.page("event", conditions, filter.state, filter.limit)
     }
 
     /// An event's current revision.

@@ -95,33 +95,36 @@ impl Desk {
 
     /// The alerts that fit a filter, the latest opened first.
     pub fn alerts(&self, filter: &AlertFilter) -> Result<Page, DeskError> {
-        let limit = filter.limit.clamp(1, MAX_PAGE);
-        let mut sql = "SELECT id, first_seq, json FROM alert WHERE 1".to_owned();
+        let conditions = [
+            ("rule =", filter.rule.clone().map(Value::from)),
+            ("category =", filter.category.clone().map(Value::from)),
+            ("severity >=", filter.severity.map(|severity| severity_rank(severity).into())),
+            ("last >=", filter.from.map(|from| from.nanos().into())),
+            ("started <", filter.to.map(|to| to.nanos().into())),
+            ("first_seq <", filter.cursor.map(before)),
+        ];
+        self.page("alert", conditions, filter.state, filter.limit)
+    }
+
+    /// The items of a table that fit all conditions that have a value, the latest opened first.
+    pub(super) fn page<T: DeserializeOwned>(
+        &self,
+        table: &str,
+        conditions: impl IntoIterator<Item = (&'static str, Option<Value>)>,
+        state: Option<AlertState>,
+        limit: usize,
+    ) -> Result<Page<T>, DeskError> {
+        let limit = limit.clamp(1, MAX_PAGE);
+        let mut sql = format!("SELECT id, first_seq, json FROM {table} WHERE 1");
         let mut values: Vec<Value> = Vec::new();
-        let mut only = |condition: &str, value: Value| {
-            values.push(value);
-            let _ = write!(sql, " AND {condition} ?{}", values.len());
-        };
-        if let Some(rule) = &filter.rule {
-            only("rule =", rule.clone().into());
-        }
-        if let Some(category) = &filter.category {
-            only("category =", category.clone().into());
-        }
-        if let Some(severity) = filter.severity {
-            only("severity >=", severity_rank(severity).into());
-        }
-        if let Some(from) = filter.from {
-            only("last >=", from.nanos().into());
-        }
-        if let Some(to) = filter.to {
-            only("started <", to.nanos().into());
-        }
-        if let Some(cursor) = filter.cursor {
-            only("first_seq <", i64::try_from(cursor).unwrap_or(i64::MAX).into());
+        for (condition, value) in conditions {
+            if let Some(value) = value {
+                values.push(value);
+                let _ = write!(sql, " AND {condition} ?{}", values.len());
+            }
         }
         // Written out, for the partial index serves only a condition that is literally its own.
-        match filter.state {
+        match state {
             Some(AlertState::Open) => sql.push_str(" AND open = 1"),
             Some(AlertState::Ended) => sql.push_str(" AND open = 0"),
             None => {}
@@ -279,4 +282,9 @@ fn encoding_of(word: &str) -> Encoding {
 
 pub(super) fn unsigned(row: &Row, index: usize) -> rusqlite::Result<u64> {
     Ok(u64::try_from(row.get::<_, i64>(index)?).unwrap_or(0))
+}
+
+/// Where the page before ended, as a value of SQLite.
+pub(super) fn before(cursor: u64) -> Value {
+    i64::try_from(cursor).unwrap_or(i64::MAX).into()
 }
