@@ -6,13 +6,20 @@ use serde_json::{Map, Value};
 use super::height::Height;
 use super::located::Located;
 use super::terms::within_hours;
-use crate::agreement::{Agreement, Permission, Rule, RuleKind, Severity, Validity};
+use crate::agreement::{Agreement, Hours, Permission, Rule, RuleKind, Severity, Validity};
 use crate::alert::{Evidence, PlaceExtent};
 use crate::id::Id;
 use crate::time::{Span, Time};
 
-/// An activity or a permission applies to what is in its area at least as probably as not.
-const IN_AREA: f64 = 0.5;
+/// An activity applies to what is in its area at least as probably as not, and so does a rule to a crossing.
+pub(super) const IN_AREA: f64 = 0.5;
+/// A permission applies to what is in its areas at least as probably as this: an alert about what was permitted costs a
+/// look, while a violation that is taken for permitted calls nobody.
+pub const PERMITTED_FROM: f64 = 0.8;
+/// From this probability on what is not taken for permitted says that it may be.
+const MAYBE_PERMITTED_FROM: f64 = 0.05;
+/// Label of what a permission may apply to.
+pub(super) const MAYBE_PERMITTED: &str = "maybe_permitted";
 
 /// Which findings an alert's place and details are taken from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +35,8 @@ pub(super) enum Follow {
 pub(super) enum PlaceBy {
     /// A sensor's.
     Sensor,
+    /// Between two positions that a sensor told.
+    Between,
     /// A sensor's, out to a range that nobody registered.
     SensorAssumedRange,
     /// A person's.
@@ -124,27 +133,52 @@ pub(super) fn next_start(rule: &Rule, time: Time) -> Option<Time> {
 /// What a rule allows all the same: one of its permissions, with its number, from 1.
 pub(super) type Permitted<'a> = (usize, &'a Permission);
 
-/// The first of the rule's permissions that allows this all the same.
-///
-/// What is permitted up to a height is permitted only where the height is known, with its error, to be below.
-pub(super) fn permitted<'a>(
-    rule: &'a Rule,
-    device: &Id,
-    class: &str,
-    time: Time,
-    located: Option<&Located<'_>>,
-    height: Option<Height>,
-) -> Option<Permitted<'a>> {
-    let allows = |permission: &Permission| {
-        permission.validity.contains(time)
-            && within_hours(&permission.hours, time)
-            && (permission.devices.is_empty() || permission.devices.contains(device))
-            && (permission.classes.is_empty() || permission.classes.contains(class))
-            && permission.max_alt_agl_m.is_none_or(|max| height.is_some_and(|height| height.surely_up_to(max)))
+/// What is asked of a permission.
+pub(super) struct Asked<'a> {
+    pub(super) device: &'a Id,
+    pub(super) class: &'a str,
+    /// When: the first and the last moment that are possible.
+    pub(super) when: (Time, Time),
+    pub(super) located: Option<&'a Located<'a>>,
+    pub(super) height: Option<Height>,
+}
+
+impl Asked<'_> {
+    /// Whether a permission holds, its areas with this probability.
+    ///
+    /// What is permitted up to a height is permitted only where the height is known, with its error, to be below; what is
+    /// permitted at times, only if it is then at all moments that are possible.
+    fn holds(&self, permission: &Permission, probability: f64) -> bool {
+        let (from, to) = self.when;
+        permission.validity.contains(from)
+            && permission.validity.contains(to)
+            && (permission.hours.is_empty() || permission.hours.iter().any(|hours| throughout(*hours, from, to)))
+            && (permission.devices.is_empty() || permission.devices.contains(self.device))
+            && (permission.classes.is_empty() || permission.classes.contains(self.class))
+            && permission.max_alt_agl_m.is_none_or(|max| self.height.is_some_and(|height| height.surely_up_to(max)))
             && (permission.areas.is_empty()
-                || located.is_some_and(|located| located.in_any(&permission.areas) >= IN_AREA))
-    };
-    (1..).zip(&rule.permitted).find(|(_, permission)| allows(permission))
+                || self.located.is_some_and(|located| located.in_any(&permission.areas) >= probability))
+    }
+
+    /// The first of the rule's permissions that allows this all the same.
+    pub(super) fn permitted<'a>(&self, rule: &'a Rule) -> Option<Permitted<'a>> {
+        (1..).zip(&rule.permitted).find(|(_, permission)| self.holds(permission, PERMITTED_FROM))
+    }
+
+    /// The label of what none allows, if one may.
+    pub(super) fn label(&self, rule: &Rule) -> Option<String> {
+        let may = rule.permitted.iter().any(|permission| self.holds(permission, MAYBE_PERMITTED_FROM));
+        may.then(|| MAYBE_PERMITTED.to_owned())
+    }
+}
+
+/// Whether it is within these hours of a day from one moment to another.
+fn throughout(hours: Hours, from: Time, to: Time) -> bool {
+    let day = Span::from_secs(86_400);
+    let midnight = Time::from_nanos(from.nanos() - from.nanos().rem_euclid(day.nanos()));
+    let end = midnight + Span::from_secs(i64::from(hours.to_s));
+    let end = if end > from { end } else { end + day };
+    within_hours(&[hours], from) && to <= end
 }
 
 /// What the notified activities make of a finding: they lower its severity by a step and label it; one that

@@ -40,12 +40,14 @@ mod terms;
 mod timers;
 mod tracks;
 mod trail;
+mod way;
 mod words;
 
 pub use height::HEIGHT_ERROR_M;
 pub use limits::*;
 pub use sighting::{ASSUMED_RANGE_M, ASSUMED_RANGES_M, DEFAULT_HACC_M};
 pub use trail::{BELIEVED_AFTER, FASTEST_MPS};
+pub use way::{DETOUR, STEADY};
 
 use std::sync::Arc;
 
@@ -70,7 +72,7 @@ use tracks::Tracks;
 use trail::Verdict;
 
 /// Changes whenever another output may follow from the same entries.
-pub const ENGINE_VERSION: u32 = 3;
+pub const ENGINE_VERSION: u32 = 4;
 
 /// What the engine says.
 #[derive(Clone, Debug, PartialEq)]

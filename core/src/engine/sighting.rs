@@ -1,6 +1,7 @@
 //! A reading as the rules see it: what was sensed, from where, when.
 
-use super::finding::{Finding, Follow, PlaceBy};
+use super::finding::{Asked, Finding, Follow, PlaceBy};
+use super::height::Height;
 use super::known::Known;
 use super::located::{Located, SIGMAS_95_ONE_AXIS};
 use super::polar::Polar;
@@ -122,6 +123,16 @@ impl<'a> Sighting<'a> {
             details: serde_json::Map::new(),
             permitted: None,
         }
+    }
+
+    /// What is asked of a permission for something sensed now.
+    pub(super) fn asked<'b>(
+        &'b self,
+        class: &'b str,
+        located: Option<&'b Located<'b>>,
+        height: Option<Height>,
+    ) -> Asked<'b> {
+        Asked { device: &self.entry.device, class, when: (self.time(), self.time()), located, height }
     }
 
     /// What is to be known of a reading whatever it says.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::limits::{EVICTED_PART, LimitsHit, MAX_TRACK_GAP, MAX_TRACKS, MAX_TRACKS_PER_DEVICE};
 use super::record::Stand;
 use super::trail::{Trail, Verdict};
+use super::way::Way;
 use crate::alert::Evidence;
 use crate::geometry::Side;
 use crate::id::Id;
@@ -59,8 +60,9 @@ pub(super) struct Track {
     arrived: Time,
     /// Reading time of its newest sighting.
     time: Time,
-    /// That of its latest sighting that was believed.
-    believed: Time,
+    /// Until when it is known to be the same one: its latest sighting that was believed, of a watched device
+    /// whatever was heard since at short intervals.
+    known: Time,
     trail: Trail,
     /// It was lost for too long, or jumped, and started anew.
     pub(super) restarted: bool,
@@ -82,7 +84,8 @@ pub(super) struct Sure {
     pub(super) probability: f64,
     pub(super) time: Time,
     pub(super) stand: Stand,
-    pub(super) distance_m: f64,
+    /// What was seen of it since.
+    pub(super) way: Way,
     /// The line that it was sure of.
     pub(super) line: u64,
     pub(super) evidence: Evidence,
@@ -119,7 +122,7 @@ impl Tracks {
             let track = Track {
                 arrived: now,
                 time,
-                believed: time,
+                known: time,
                 trail: Trail::from(time, stand),
                 restarted: false,
                 sure: BTreeMap::new(),
@@ -134,7 +137,7 @@ impl Tracks {
             return None;
         }
         track.time = time;
-        let verdict = if restarted || time.since(track.believed) > MAX_TRACK_GAP {
+        let verdict = if restarted || time.since(track.known) > MAX_TRACK_GAP {
             track.trail = Trail::from(time, stand);
             Verdict::Restarted
         } else {
@@ -153,8 +156,16 @@ impl Tracks {
                 return None;
             }
         }
-        track.believed = time;
+        track.known = track.known.max(time);
         Some(track)
+    }
+
+    /// A watched device was heard and said nothing that can be believed of where it is: it is still the same device.
+    pub(super) fn heard(&mut self, key: &TrackKey, time: Time, now: Time) {
+        let Some(track) = self.by_key.get_mut(key) else { return };
+        if time > track.known && time.since(track.known) <= MAX_TRACK_GAP {
+            (track.known, track.arrived) = (time, now);
+        }
     }
 
     fn make_room(&mut self, key: &TrackKey, limits: &mut LimitsHit) {

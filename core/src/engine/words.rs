@@ -42,11 +42,14 @@ pub(super) fn place(place: &Place, by: PlaceBy, detections: u64, follow: Follow)
     let from = match by {
         PlaceBy::Registry | PlaceBy::Devices => return String::new(),
         PlaceBy::Observer | PlaceBy::ObserverAssumedRange => "observer",
-        PlaceBy::Sensor | PlaceBy::SensorAssumedRange | PlaceBy::Itself => "sensor",
+        PlaceBy::Sensor | PlaceBy::SensorAssumedRange | PlaceBy::Between | PlaceBy::Itself => "sensor",
     };
     let assumed = if by.is_assumed_range() { " (assumed range)" } else { "" };
     let extent = match place.extent {
         PlaceExtent::Point { hacc_m, .. } if by == PlaceBy::Itself => format!("reported within {hacc_m:.0} m"),
+        PlaceExtent::Point { hacc_m, .. } if by == PlaceBy::Between => {
+            format!("somewhere between two sightings, within {}", about(hacc_m))
+        }
         PlaceExtent::Point { hacc_m, .. } => format!("located within {hacc_m:.0} m"),
         PlaceExtent::Ellipse { semi_major_m, semi_minor_m, azimuth_deg, .. } => {
             format!("located within {semi_major_m:.0} m along {azimuth_deg:.0}° and {semi_minor_m:.0} m across")

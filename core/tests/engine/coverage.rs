@@ -324,3 +324,23 @@ fn a_thousand_devices_and_three_hundred_kilometres_are_no_work() {
     let spent = start.elapsed().as_secs_f64();
     assert!(spent < 120.0, "{spent} s");
 }
+
+#[test]
+fn a_mobile_device_whose_position_is_doubted_covers_nothing_until_it_is_believed_again() {
+    let mut scene = Scene::new(RULE, &mobile("st01-ac00", "st01", &hears(200_000.0)));
+    let mut stands = |from: i32, to: i32, jamming: &str| {
+        for second in (from..to).step_by(60) {
+            let (lat, lon) = at(0.0, 0.0);
+            let fields = json!({"kind": "gnss_status", "data": {"jamming": jamming, "spoofing": "none"},
+                "position": {"lat": lat, "lon": lon, "hacc_m": 10.0, "fix": "3d"}});
+            scene.reading("st01-ac00", f64::from(second), f64::from(second) + 0.2, fields);
+        }
+        told(&mut scene);
+        (blind(&scene), scene.alerts().last().map(|alert| alert.details["devices"].clone()))
+    };
+    assert_eq!(stands(0, 1_200, "none").0, []);
+    let (blind, devices) = stands(1_200, 2_400, "confirmed");
+    assert_eq!(blind, [(0, 149)], "it is heard, and nobody knows where it is");
+    assert_eq!(devices, Some(json!([{"device": "st01-ac00", "reason": "position_doubtful"}])));
+    assert_eq!(stands(2_400, 2_500, "none").0, []);
+}

@@ -9,6 +9,7 @@
 )]
 
 mod agreement_swap;
+mod between;
 mod book_model;
 mod clock;
 mod complaints;

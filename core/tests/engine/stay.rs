@@ -191,3 +191,21 @@ fn a_zone_on_one_side_of_the_line_does_not_count_for_the_other_side_however_vagu
         );
     }
 }
+
+#[test]
+fn a_class_that_is_not_sure_enough_is_no_stay_and_does_not_end_one() {
+    let mut scene = Scene::new(ZONE, &radar());
+    let mut seen = |second: f64, confidence: f64| {
+        let mut fields = sighting("t1", "tank", (6_000.0, 1_000.0), 20.0);
+        fields["data"]["confidence"] = confidence.into();
+        scene.reading("st01-rd01", second, second + 0.2, fields);
+        scene.alerts()
+    };
+    assert!(
+        [0.0, 20.0, 40.0].map(|second| seen(second, 0.7).len()).iter().all(|alerts| *alerts == 0),
+        "0.8 are asked for"
+    );
+    assert_eq!([60.0, 90.0].map(|second| seen(second, 0.9).len()), [0, 1], "the dwell counts what was sure");
+    let alert = seen(100.0, 0.3)[0].clone();
+    assert_eq!((alert.ended, alert.certainty.probability), (None, 0.9), "it has not left");
+}

@@ -1,7 +1,7 @@
 //! `coverage`: a stretch of the line has had no working sensor in range for too long.
 //!
-//! A device works that was heard within its intervals, is not asleep, gone, under maintenance or open, and has
-//! a registered range for one of the rule's classes. A stretch is covered when every place of it is in the range of
+//! A device works that was heard within its intervals, is not asleep, gone, under maintenance or open, is not a mobile
+//! one whose position is doubted (it may be anywhere), and has a registered range for one of the rule's classes. A stretch is covered when every place of it is in the range of
 //! a device that works, less what is not known of the device's place. All goes by arrival. While we are deaf nothing
 //! begins or ceases to work; that time does not count for the dwell, and is told as our own.
 //!
@@ -342,6 +342,9 @@ impl Engine {
         }
         if record.opened {
             return (Err("open"), None);
+        }
+        if record.doubtful && device.mobility == Mobility::Mobile {
+            return (Err("position_doubtful"), None);
         }
         if in_maintenance(device, wall) {
             let end = device.maintenance.iter().filter(|window| window.contains(wall)).map(|window| window.to).max();

@@ -3,6 +3,9 @@
 //! Between two sure sides nothing is claimed, so wandering along the line within the
 //! positions' accuracy is no crossing. Each crossing is counted once, in its direction;
 //! there and back are two alerts. `sides` of the rule are the sides crossed into.
+//!
+//! That it crossed is as sure as the sides are. Where and when is known between two sightings only: the place is as
+//! wide as the way that it may have taken meanwhile (`way`), and when that is long no moment is named.
 
 use serde_json::Map;
 
@@ -10,22 +13,37 @@ use super::objects::Object;
 use crate::agreement::{Rule, RuleKind};
 use crate::alert::PlaceExtent;
 use crate::engine::book::Book;
-use crate::engine::finding::{Follow, after_activities, in_force, permitted};
+use crate::engine::finding::{Asked, Follow, IN_AREA, PlaceBy, after_activities, in_force};
 use crate::engine::frame::Frame;
 use crate::engine::ground;
 use crate::engine::located::SURE;
 use crate::engine::sighting::Sighting;
 use crate::engine::tracks::{Sure, Track};
+use crate::engine::way::{STEADY, Way};
 use crate::engine::words;
-use crate::geometry::Side;
+use crate::geometry::{Course, Side};
 use crate::time::Span;
+
+/// Label of a crossing whose moment is not known.
+const BETWEEN_SIGHTINGS: &str = "between_sightings";
+/// Label of a crossing where the line is no more, and the sides are told apart by its continuation.
+const PAST_LINE_END: &str = "past_line_end";
+/// Halvings of the straight way to find where it meets the line: to less than a millimetre of a kilometre.
+const HALVINGS: usize = 24;
 
 /// From which probability on a side is sure: the rule's threshold, unless that would call both sides sure.
 fn sure_from(rule: &Rule) -> f64 {
     if rule.threshold > 0.5 { rule.threshold } else { SURE }
 }
 
-pub(super) fn judge(sighting: &Sighting<'_>, object: &Object, track: &mut Track, book: &mut Book, frame: &mut Frame) {
+pub(super) fn judge(
+    sighting: &Sighting<'_>,
+    object: &Object,
+    fastest_mps: f64,
+    track: &mut Track,
+    book: &mut Book,
+    frame: &mut Frame,
+) {
     let (Some(stand), Some(extent)) = (object.stand(), object.extent) else { return };
     let time = sighting.time();
     let located = sighting.located(extent);
@@ -41,43 +59,74 @@ pub(super) fn judge(sighting: &Sighting<'_>, object: &Object, track: &mut Track,
         }
         let Some(a) = located.side_a(rule.line.as_ref()) else { continue };
         let (side, probability) = if a >= 0.5 { (Side::A, a) } else { (Side::B, 1.0 - a) };
-        if probability < sure_from(rule) {
+        let before = track.sure.get_mut(&rule.id);
+        let sure = probability >= sure_from(rule);
+        if let Some(before) = before {
+            before.way.step(time, stand, fastest_mps);
+            // One that is not sure to be what the rule is about waits until it is.
+            let waits = before.side != side && object.counted(rule) * probability < sure_from(rule);
+            if !sure || waits {
+                before.way.passes(stand);
+                continue;
+            }
+        } else if !sure {
             continue;
         }
-        let distance_m = line.course().locate(stand.position).distance_m;
-        let evidence = sighting.evidence();
-        let here = Sure { side, probability, time, stand, distance_m, line: print, evidence };
+        let way = Way::from(time, stand);
+        let here = Sure { side, probability, time, stand, way, line: print, evidence: sighting.evidence() };
         let Some(before) = track.sure.insert(rule.id.clone(), here.clone()) else { continue };
         if before.side != side {
-            report(sighting, object, track.restarted, rule, (&before, &here), book, frame);
+            report(sighting, object, track.restarted, rule, &line.course(), (&before, &here), book, frame);
         }
     }
 }
 
+/// Where a straight way meets the line, as a part of it.
+fn meets(course: &Course, before: &Sure, after: &Sure) -> f64 {
+    let (mut from, mut to) = (0.0, 1.0);
+    let on_a = |part: f64| {
+        let place = ground::between(before.stand.position, after.stand.position, part);
+        course.locate(place).signed_m >= 0.0
+    };
+    let began_on_a = before.side == Side::A;
+    if on_a(from) != began_on_a || on_a(to) == began_on_a {
+        return 0.5;
+    }
+    for _ in 0..HALVINGS {
+        let middle = f64::midpoint(from, to);
+        *(if on_a(middle) == began_on_a { &mut from } else { &mut to }) = middle;
+    }
+    f64::midpoint(from, to)
+}
+
+#[expect(clippy::too_many_arguments, reason = "what crossed, what, from where to where, and where it is told")]
 fn report<'a>(
     sighting: &Sighting<'a>,
     object: &Object,
     restarted: bool,
     rule: &'a Rule,
+    course: &Course,
     (before, after): (&Sure, &Sure),
     book: &mut Book,
     frame: &mut Frame,
 ) {
-    let way = before.distance_m + after.distance_m;
-    let part = if way > 0.0 { before.distance_m / way } else { 0.5 };
+    let part = meets(course, before, after);
     let gap = after.time.since(before.time);
     // To the millisecond: an interpolation is no better.
     let into_gap = Span::from_secs_f64((gap.secs_f64() * part * 1_000.0).round() / 1_000.0);
     let crossed_at = before.time + into_gap.min(gap);
     let position = ground::between(before.stand.position, after.stand.position, part);
-    let extent = PlaceExtent::Point { position, hacc_m: before.stand.hacc_m.max(after.stand.hacc_m) };
+    let extent = PlaceExtent::Point { position, hacc_m: before.way.radius_m(position) };
     let located = sighting.located(extent);
     let area = if rule.areas.is_empty() { 1.0 } else { located.in_any(&rule.areas) };
     let into = rule.sides.is_empty() || rule.sides.contains(&after.side);
-    if !in_force(rule, crossed_at) || !into || area < rule.threshold {
+    let steady = gap <= STEADY;
+    let held =
+        if steady { in_force(rule, crossed_at) } else { in_force(rule, before.time) || in_force(rule, after.time) };
+    if !held || !into || area < IN_AREA {
         return;
     }
-    let probability = object.confidence * before.probability * after.probability;
+    let probability = object.counted(rule) * before.probability * after.probability * area;
     let mut finding = sighting.finding(rule, object.subject.clone(), probability);
     let (direction, words) = match after.side {
         Side::A => ("b_to_a", "from side B to side A"),
@@ -88,25 +137,49 @@ fn report<'a>(
         finding.zone = Some(only.clone());
     }
     finding.extent = Some(extent);
-    finding.place_by = object.place_by;
+    finding.place_by = PlaceBy::Between;
     finding.follow = Follow::Latest;
     finding.evidence.insert(0, before.evidence.clone());
-    finding.permitted = permitted(rule, &sighting.entry.device, object.class(), crossed_at, Some(&located), None);
+    let when = if steady { (crossed_at, crossed_at) } else { (before.time, after.time) };
+    let asked =
+        Asked { device: &sighting.entry.device, class: object.class(), when, located: Some(&located), height: None };
+    finding.permitted = asked.permitted(rule);
+    if finding.permitted.is_none() {
+        finding.labels.extend(asked.label(rule));
+    }
     let agreement = &sighting.terms.agreement;
     finding.severity = after_activities(agreement, rule.severity, crossed_at, Some(&located), &mut finding.labels);
     if restarted {
         finding.labels.push("track_restarted".to_owned());
     }
+    let fix = course.locate(position);
+    // At an area's boundary nothing ends.
+    let past_end = matches!(course, Course::Line(_)) && fix.beyond_end != 0;
+    let where_ = if past_end { ", past the end of the line," } else { "" };
+    if past_end {
+        finding.labels.push(PAST_LINE_END.to_owned());
+    }
     let who = object.class.map_or("watched device".to_owned(), |class| class.replace('_', " "));
     // To the second: the time is interpolated between two sightings.
-    let second = words::second(crossed_at);
-    finding.what = format!("Suspected crossing of the line by {} {words} at {second}", words::a(&who));
+    let second = words::second;
+    let when = if steady {
+        format!("at {}", second(crossed_at))
+    } else {
+        finding.labels.push(BETWEEN_SIGHTINGS.to_owned());
+        format!("between {} and {}", second(before.time), second(after.time))
+    };
+    finding.what = format!("Suspected crossing of the line{where_} by {} {words} {when}", words::a(&who));
     finding.details = Map::from_iter([
         ("direction".to_owned(), direction.into()),
-        ("crossed_at".to_owned(), crossed_at.to_string().into()),
         ("not_before".to_owned(), before.time.to_string().into()),
         ("not_after".to_owned(), after.time.to_string().into()),
         ("class".to_owned(), object.class().into()),
     ]);
+    if steady {
+        finding.details.insert("crossed_at".to_owned(), crossed_at.to_string().into());
+    }
+    if past_end {
+        finding.details.insert("past_end_m".to_owned(), fix.distance_m.into());
+    }
     book.report(finding, sighting.terms, frame);
 }

@@ -11,7 +11,7 @@ use serde_json::Map;
 use crate::agreement::{Rule, RuleKind};
 use crate::alert::PlaceExtent;
 use crate::engine::book::Book;
-use crate::engine::finding::{PlaceBy, in_force, permitted};
+use crate::engine::finding::{PlaceBy, in_force};
 use crate::engine::frame::Frame;
 use crate::engine::sighting::Sighting;
 use crate::wire::{Assessment, Data, Detection, Means, Observation, PatrolReport};
@@ -66,8 +66,11 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, book: &mut Book, frame: 
             continue;
         }
         let mut finding = sighting.finding(rule, format!("station:{}", sighting.station), probability);
-        finding.permitted =
-            permitted(rule, &sighting.entry.device, fire.class, sighting.time(), located.as_ref(), None);
+        let asked = sighting.asked(fire.class, located.as_ref(), None);
+        finding.permitted = asked.permitted(rule);
+        if finding.permitted.is_none() {
+            finding.labels.extend(asked.label(rule));
+        }
         finding.facet = fire.class;
         if let [only] = rule.areas.as_slice() {
             finding.zone = Some(only.clone());

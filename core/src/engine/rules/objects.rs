@@ -1,7 +1,7 @@
 //! Tracked objects and watched devices, for the rules about where they are.
 
 use super::{crossing, stay};
-use crate::agreement::RuleKind;
+use crate::agreement::{Rule, RuleKind};
 use crate::alert::PlaceExtent;
 use crate::engine::book::Book;
 use crate::engine::finding::{PlaceBy, in_force};
@@ -48,6 +48,13 @@ impl Object {
         self.class.unwrap_or("device")
     }
 
+    /// How probably it is what the rule is about: the sensor's confidence in the class, where the rule goes by classes.
+    pub(super) fn counted(&self, rule: &Rule) -> f64 {
+        let by_class =
+            !rule.classes.is_empty() || matches!(rule.kind, RuleKind::Withdrawal { .. } | RuleKind::NoFlight { .. });
+        if by_class { self.confidence } else { 1.0 }
+    }
+
     /// The class for people.
     pub(super) fn words(&self) -> String {
         self.class().replace('_', " ")
@@ -88,7 +95,7 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, tracks: &mut Tracks, boo
             let fastest_mps = fastest_mps(seen.class, seen.speed_mps);
             let step = Step { time: sighting.time(), stand: object.stand(), fastest_mps, restarted: false };
             let Some(track) = tracks.advance(&key, &step, frame.now, &mut frame.limits) else { return };
-            crossing::judge(sighting, &object, track, book, frame);
+            crossing::judge(sighting, &object, fastest_mps, track, book, frame);
             stay::judge(sighting, &object, Some(track), book, frame);
         }
         Data::PatrolReport(report) if report.observation == Observation::Weapon => {
@@ -118,11 +125,15 @@ pub(in crate::engine) fn judge_watched(
     frame: &mut Frame,
 ) {
     let watched = sighting.device.is_some_and(|device| device.watched && device.mobility == Mobility::Mobile);
-    let Some(stand) = sighting.stand else { return };
     if !watched || !wanted(sighting, |kind| *kind == RuleKind::Crossing) {
         return;
     }
     let device = &sighting.entry.device;
+    let key = TrackKey::itself(device);
+    let Some(stand) = sighting.stand else {
+        tracks.heard(&key, sighting.time(), frame.now);
+        return;
+    };
     let object = Object {
         subject: format!("device:{device}"),
         class: None,
@@ -132,12 +143,12 @@ pub(in crate::engine) fn judge_watched(
         place_by: PlaceBy::Sensor,
         lasts: Span::default(),
     };
-    let key = TrackKey::itself(device);
     // The record has looked whether it can have come there.
     let restarted = sighting.worth == Verdict::Restarted;
     let step = Step { time: sighting.time(), stand: Some(stand), fastest_mps: f64::MAX, restarted };
     if let Some(track) = tracks.advance(&key, &step, frame.now, &mut frame.limits) {
-        crossing::judge(sighting, &object, track, book, frame);
+        let fastest_mps = sighting.device.and_then(|device| device.max_speed_mps).unwrap_or(FASTEST_MPS);
+        crossing::judge(sighting, &object, fastest_mps, track, book, frame);
     }
 }
 

@@ -1,7 +1,7 @@
 //! `exclusion_zone` and `withdrawal`: something stays where it should not be.
 //!
-//! It is there from the threshold on, and gone at half of it or less; between the two it
-//! stays what it was. It must be there for the dwell, by reading time; a single report of
+//! It is there from the threshold on, and gone when the place alone is at half of it or less: a sensor that is less
+//! sure what it sees does not make it leave. Between the two it stays what it was. It must be there for the dwell, by reading time; a single report of
 //! a patrol is a stay by itself. `no_flight` judges its own sightings by the same states.
 
 use serde_json::{Map, Value};
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::objects::Object;
 use crate::agreement::{Rule, RuleKind, WithdrawalDistance};
 use crate::engine::book::Book;
-use crate::engine::finding::{Follow, Permitted, in_force, permitted};
+use crate::engine::finding::{Follow, Permitted, in_force};
 use crate::engine::frame::Frame;
 use crate::engine::height::Height;
 use crate::engine::limits::MAX_TRACK_GAP;
@@ -34,7 +34,8 @@ pub(super) fn judge(
                 for zone in &rule.areas {
                     let probability = located.in_zone_on_sides(zone, rule);
                     let what = format!("Suspected {} in zone {zone}", object.words());
-                    let stay = Stay::new(rule, Some(zone), probability, what);
+                    let mut stay = Stay::new(rule, Some(zone), probability, what);
+                    stay.sure = object.counted(rule) * probability;
                     stay.judge(sighting, object, Some(&located), track.as_deref_mut(), book, frame);
                 }
             }
@@ -44,6 +45,7 @@ pub(super) fn judge(
                 let km = distance.distance_m / 1_000.0;
                 let what = format!("Suspected {} closer to the line than {km} km", object.words());
                 let mut stay = Stay::new(rule, None, probability, what);
+                stay.sure = object.counted(rule) * probability;
                 stay.details.insert("withdrawal_distance_m".to_owned(), distance.distance_m.into());
                 stay.judge(sighting, object, Some(&located), track.as_deref_mut(), book, frame);
             }
@@ -103,7 +105,7 @@ impl<'a> Stay<'a> {
     }
 
     pub(super) fn judge(
-        self,
+        mut self,
         sighting: &Sighting<'a>,
         object: &Object,
         located: Option<&Located<'_>>,
@@ -113,8 +115,10 @@ impl<'a> Stay<'a> {
     ) {
         let (rule, time) = (self.rule, sighting.time());
         let there = self.sure >= rule.threshold && in_force(rule, time);
-        let allows = || permitted(rule, &sighting.entry.device, object.class(), time, located, self.height);
-        let permission = if there { allows() } else { None };
+        let asked = sighting.asked(object.class(), located, self.height);
+        let permission = if there { asked.permitted(rule) } else { None };
+        let maybe = if there && permission.is_none() { asked.label(rule) } else { None };
+        self.labels.extend(maybe);
         let Some(track) = track else {
             if there {
                 self.report(sighting, object, located, time, permission, false, book, frame);
@@ -157,7 +161,7 @@ impl<'a> Stay<'a> {
         frame: &mut Frame,
     ) {
         let rule = self.rule;
-        let mut finding = sighting.finding(rule, object.subject.clone(), object.confidence * self.probability);
+        let mut finding = sighting.finding(rule, object.subject.clone(), object.counted(rule) * self.probability);
         finding.permitted = permission;
         finding.zone = self.zone.cloned();
         finding.facet = self.facet;
