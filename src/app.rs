@@ -9,6 +9,7 @@ mod clock;
 mod control;
 mod deeds;
 mod ports;
+mod reload;
 mod terms;
 
 use std::fmt::Display;
@@ -28,14 +29,15 @@ use crate::broker::{Broker, BrokerConfig};
 use crate::config::{self, Config};
 use crate::desk::Desk;
 use crate::evaluator::{Evaluator, EvaluatorConfig, Ports};
-use crate::http::{HttpConfig, Listening, ReloadAnswer, ReloadFault, ReloadReport, RenderMetrics};
+use crate::http::{HttpConfig, Listening, RenderMetrics};
 use crate::intake::{Intake, IntakeConfig, IntakeError, IntakeStatus, Leftovers};
 use crate::journal::{Journal, JournalConfig};
 use crate::sinks::{
-    Cursors, Delays, Form, Generation, InfluxConfig, MqttConfig, RunningSink, start_influx, start_mqtt,
+    Cursors, Delays, Form, Generation, InfluxConfig, Logs, MqttConfig, RunningSink, start_influx, start_mqtt,
 };
 use answers::Answers;
-use ports::{DeskStore, JournalLog, JournalRanges, JournalStore, JournalTicks, Sources, sources};
+use ports::{DeskStore, JournalLog, JournalRanges, JournalStore, JournalTicks, logs};
+use reload::Reloader;
 use terms::{Terms, TermsError};
 
 /// How often the wall clock is compared with journal time.
@@ -75,18 +77,12 @@ fn start_fault(error: impl Display) -> AppError {
     AppError::Start(error.to_string())
 }
 
-/// Whoever asked for a reload, waiting for what becomes of it.
-type Asked = tokio::sync::oneshot::Sender<Result<ReloadAnswer, String>>;
-
 /// The running service.
 pub struct App {
-    config: Config,
     journal: Journal,
     desk: Desk,
-    /// Reloads that the API asks for.
-    asked: mpsc::Receiver<Asked>,
+    reloader: Arc<Reloader>,
     clock: Arc<Clock>,
-    terms: Arc<Terms>,
     evaluator: Evaluator,
     broker: Option<Broker>,
     intake: JoinHandle<Result<Leftovers, IntakeError>>,
@@ -152,9 +148,10 @@ impl App {
         };
         let mut bodies = vec![Body::Service(true), Body::Clock { offset_ns: clock.offset_ns() }];
         bodies.extend(loaded.bodies.iter().cloned());
-        journal.append(clock.journal(), bodies).await.map_err(storage)?;
-        deeds::service(&desk, clock.wall(), true).map_err(storage)?;
-        deeds::in_force(&desk, clock.wall(), "start", &loaded).map_err(storage)?;
+        let outcomes = journal.append(clock.journal(), bodies).await.map_err(storage)?;
+        deeds::started(&desk, clock.wall()).map_err(storage)?;
+        let from = reload::first_offset(&outcomes);
+        deeds::in_force(&desk, &journal.reader(), clock.wall(), "start", from).map_err(storage)?;
         for words in &loaded.words {
             tracing::info!("{words}");
         }
@@ -180,17 +177,15 @@ impl App {
         let (intake, intake_status) = start_intake(mqtt.intake, &journal, &terms, &clock, &stop_intake);
         let stop_sinks = CancellationToken::new();
         let generation = Generation { number: identity, began_after: 0 };
-        let sinks =
-            start_sinks(&config, &mqtt.publisher, generation, sources(&log, &desk), &cursors, &clock, &stop_sinks);
+        let sinks = start_sinks(&config, &mqtt.publisher, generation, logs(&log, &desk), &cursors, &clock, &stop_sinks);
 
-        // One waits while one is under way: it will read the newest files.
-        let (ask, asked) = mpsc::channel(1);
+        let reloader = Arc::new(Reloader::new(config, &journal, &desk, &clock, &terms));
         let answers = Answers {
             reader: journal.reader(),
             counts: journal.counts(),
             journal_failed: journal.failed(),
             desk: desk.clone(),
-            reload: ask,
+            reloader: Arc::clone(&reloader),
             evaluator: evaluator.status(),
             inquiry: evaluator.inquiry(),
             intake: intake_status,
@@ -205,12 +200,10 @@ impl App {
         let server = tokio::spawn(server.serve(stop_server.clone()));
         tracing::info!("listening on http://{address}");
         Ok(Self {
-            config,
             journal,
             desk,
-            asked,
+            reloader,
             clock,
-            terms,
             evaluator,
             broker,
             intake,
@@ -242,16 +235,16 @@ impl App {
         let mut looks = tokio::time::interval(CLOCK_LOOK);
         let mut retention = tokio::time::interval(RETENTION_LOOK);
         let mut journal_failed = self.journal.failed();
+        let reloader = Arc::clone(&self.reloader);
+        let signals = tokio::spawn(async move {
+            while let Some(()) = reload.recv().await {
+                let reloader = Arc::clone(&reloader);
+                let _ = tokio::task::spawn_blocking(move || reloader.reload_after_others("signal")).await;
+            }
+        });
         let failure = loop {
             tokio::select! {
                 () = stop.cancelled() => break None,
-                Some(()) = reload.recv() => {
-                    let _ = self.reload("signal").await;
-                }
-                Some(answer) = self.asked.recv() => {
-                    // Whoever asked may have gone.
-                    let _ = answer.send(self.reload("api").await);
-                }
                 _ = looks.tick() => {
                     if let Some(offset_ns) = self.clock.look() {
                         tracing::warn!(offset_s = offset_ns / 1_000_000_000, "the wall clock has stepped; journal time goes on");
@@ -271,6 +264,7 @@ impl App {
                 }),
             }
         };
+        signals.abort();
         let clean = self.stop(failure.is_some()).await;
         match failure {
             // The journal's own word is the cause where another part only noticed it.
@@ -279,55 +273,14 @@ impl App {
         }
     }
 
-    /// Reads agreement and registry again; a fault leaves the old ones in force. The one path for signal and API.
-    async fn reload(&self, by: &'static str) -> Result<ReloadAnswer, String> {
-        let (answer, result) = match terms::load(&self.config, &self.journal.reader()) {
-            Ok(loaded) => self.put_in_force(by, loaded).await,
-            Err(TermsError::Storage(error)) => (Err(error.to_string()), "failed"),
-            Err(TermsError::Faulty(refused)) => {
-                for fault in &refused.faults {
-                    tracing::error!("reload: {fault}");
-                }
-                tracing::error!("reload: {} faults; what was in force stays in force", refused.faults.len());
-                if let Err(error) = deeds::refused(&self.desk, self.clock.wall(), by, &refused) {
-                    tracing::error!("reload: the audit: {error}");
-                }
-                let told =
-                    |fault: terms::Fault| ReloadFault { file: fault.file, place: fault.place, message: fault.message };
-                (Ok(ReloadAnswer::Faulty(refused.faults.into_iter().map(told).collect())), "refused")
-            }
-        };
-        if let Err(error) = &answer {
-            tracing::error!("reload: {error}; what was in force stays in force");
-        }
-        metrics::counter!("truceline_app_reloads_total", "result" => result).increment(1);
-        answer
-    }
-
-    async fn put_in_force(&self, by: &str, loaded: terms::Loaded) -> (Result<ReloadAnswer, String>, &'static str) {
-        let changed = !loaded.bodies.is_empty();
-        if changed && let Err(error) = self.journal.append(self.clock.journal(), loaded.bodies.clone()).await {
-            return (Err(error.to_string()), "failed");
-        }
-        for words in &loaded.words {
-            tracing::info!("reload: {words}");
-        }
-        // It is in the journal and so in force: a fault of the audit is told, and the next start heals it.
-        if let Err(error) = deeds::in_force(&self.desk, self.clock.wall(), by, &loaded) {
-            tracing::error!("reload: the audit: {error}");
-        }
-        let (agreement, registry) = (loaded.agreement_change.clone(), loaded.registry_change.clone());
-        self.terms.take(loaded);
-        let result = if changed { "changed" } else { "unchanged" };
-        (Ok(ReloadAnswer::Done(ReloadReport { changed, agreement, registry })), result)
-    }
-
     async fn stop(self, failed: bool) -> Result<(), AppError> {
         tracing::info!("stopping");
         self.stop_intake.cancel();
         if !self.intake.is_finished() {
             in_time("intake", self.intake).await;
         }
+        let reloader = self.reloader;
+        in_time("reload", tokio::task::spawn_blocking(move || reloader.stop())).await;
         self.stop_server.cancel();
         in_time("http", self.server).await;
         self.stop_sinks.cancel();
@@ -339,7 +292,7 @@ impl App {
         let mut result = Ok(());
         if !failed {
             let _ = self.journal.append(self.clock.journal(), vec![Body::Service(false)]).await;
-            if let Err(error) = deeds::service(&self.desk, self.clock.wall(), false) {
+            if let Err(error) = deeds::stopped(&self.desk, self.clock.wall()) {
                 tracing::error!("the audit: {error}");
             }
             result = self.journal.close().await.map_err(storage);
@@ -457,14 +410,14 @@ fn start_sinks(
     config: &Config,
     publisher: &MqttConfig,
     generation: Generation,
-    (readings, alerts): Sources,
+    logs: Logs,
     cursors: &Cursors,
     clock: &Arc<Clock>,
     stop: &CancellationToken,
 ) -> Vec<RunningSink> {
     let clock = Arc::clone(clock);
     let now: crate::sinks::Now = Arc::new(move || clock.journal());
-    let mut sinks = vec![start_mqtt(publisher, generation, Arc::clone(&alerts), cursors, &now, stop)];
+    let mut sinks = vec![start_mqtt(publisher, generation, Arc::clone(&logs.alerts), cursors, &now, stop)];
     if let Some(influxdb) = &config.influxdb {
         let influx = InfluxConfig {
             url: influxdb.url.clone(),
@@ -478,7 +431,7 @@ fn start_sinks(
             delays: Delays::default(),
             generation,
         };
-        sinks.extend(start_influx(&influx, readings, alerts, cursors, &now, stop));
+        sinks.extend(start_influx(&influx, logs, cursors, &now, stop));
     }
     sinks
 }

@@ -189,6 +189,73 @@ fn each_misuse_is_told_with_what_to_do() {
 }
 
 #[test]
+fn what_is_repaired_of_a_control_area_is_said_on_standard_error() {
+    let area = file(
+        r#"{"type":"Polygon","coordinates":[[[37,48],[37.2,48],[37.2,48],[37.2,48.2],[37.4,48.2],[37.2,48.2],[37,48.2]]]}"#,
+    );
+    let output = locate(&["--line", area.path().to_str().unwrap()], "48.15,37.15\n48.25,37.05\n");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let name = area.path().display();
+    let mut told: Vec<String> = stderr(&output).lines().map(str::to_owned).collect();
+    told.sort();
+    let mut wanted = [
+        format!(
+            "truceline: repaired: {name}: ring 0, vertex 2 (37.2, 48): repeats the vertex before it; it was left out"
+        ),
+        format!(
+            "truceline: repaired: {name}: ring 0, vertex 4 (37.4, 48.2): is the tip of a spike without width; the spike was left out"
+        ),
+        format!(
+            "truceline: repaired: {name}: ring 0, vertex 6 (37, 48.2): does not close the ring; the first position (37, 48) was repeated"
+        ),
+    ];
+    wanted.sort();
+    assert_eq!(told, wanted);
+    let sides: Vec<bool> = stdout(&output).lines().map(|line| line.contains("\"side\":\"a\"")).collect();
+    assert_eq!(sides, [true, false]);
+}
+
+#[test]
+fn files_that_may_not_be_read_and_agreements_without_a_line_are_told_as_what_they_are() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::write(dir.path().join("agreement.toml"), "id = \"x\"\n").unwrap();
+    let terms = dir.path().join("agreement.toml");
+    let output = locate(&["--agreement", dir.path().to_str().unwrap()], "48,37\n");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stderr(&output).contains("the agreement has no line: distances, sides"), "{}", stderr(&output));
+    std::fs::set_permissions(&terms, std::fs::Permissions::from_mode(0o000)).unwrap();
+    for arguments in [["--agreement", dir.path().to_str().unwrap()], ["--line", terms.to_str().unwrap()]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_truceline"));
+        command.arg("where").args(arguments).stdin(Stdio::null());
+        if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
+            // Root may read everything.
+            command.uid(65_534).gid(65_534);
+        }
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(78), "{}", stderr(&output));
+        assert!(stderr(&output).contains("agreement.toml: "), "{}", stderr(&output));
+        assert!(stderr(&output).contains("cannot be read: permission denied; allow it"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn words_that_nobody_reads_any_more_are_no_panic() {
+    for arguments in
+        [&["where", "--line", "gone"][..], &["check", "--agreement", "gone"], &["check", "--devices", "config"]]
+    {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_truceline"));
+        let status =
+            command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(writer).status().unwrap();
+        assert_eq!(status.code(), Some(78), "{arguments:?}");
+    }
+}
+
+#[test]
 fn an_output_that_is_closed_early_is_no_failure() {
     let line = file(LINE);
     let points = file(&"48.5,37.1\n".repeat(200_000));

@@ -36,13 +36,14 @@ fn reading(seq: u64) -> String {
     .to_string()
 }
 
-/// Status and body of /readyz once both sinks to InfluxDB say what is wanted.
+/// Status and body of /readyz once all sinks to InfluxDB say what is wanted.
 fn wait_for_sinks(service: &Service, what: &str, word: &str) {
     wait_for(what, LIMIT, || {
         service.get("/readyz").is_some_and(|(status, body)| {
             status == 503
                 && body.contains("influxdb_readings")
                 && body.contains("influxdb_alerts")
+                && body.contains("influxdb_events")
                 && body.contains(word)
         })
     });

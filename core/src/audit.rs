@@ -1,8 +1,8 @@
 //! The audit: a chain of entries, each of which holds the hash of the one before.
 //!
 //! Whoever alters, removes or inserts an entry breaks the chain at it or after it, unless all that follow
-//! are computed anew. What the chain alone cannot show is that its last entries were cut off: keep the hash of
-//! the newest one elsewhere, as the service's log does.
+//! are computed anew. That its last entries were cut off, or all computed anew, the chain alone cannot show: a
+//! [`Mark`] of the newest one that is kept elsewhere does.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -56,7 +56,40 @@ pub struct Broken {
     /// Its number; of an entry that is missing, the number it would have.
     pub seq: u64,
     /// What does not hold.
-    pub why: &'static str,
+    pub why: String,
+}
+
+/// Number and hash of an entry, noted apart from the chain: whatever becomes of the chain, that entry must be in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The entry's number.
+    pub seq: u64,
+    /// Its hash.
+    pub hash: String,
+}
+
+impl std::fmt::Display for Mark {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.seq, self.hash)
+    }
+}
+
+/// A text that is no [`Mark`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is no mark of an entry; write its number, a colon and its hash of 64 hexadecimal digits")]
+pub struct MarkError;
+
+impl std::str::FromStr for Mark {
+    type Err = MarkError;
+
+    fn from_str(text: &str) -> Result<Self, MarkError> {
+        let (seq, hash) = text.split_once(':').ok_or(MarkError)?;
+        let is_hash = hash.len() == 64 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        match seq.parse() {
+            Ok(seq) if is_hash && seq > 0 => Ok(Self { seq, hash: hash.to_owned() }),
+            _ => Err(MarkError),
+        }
+    }
 }
 
 impl AuditEntry {
@@ -74,6 +107,11 @@ impl AuditEntry {
         };
         entry.hash = entry.expected_hash();
         entry
+    }
+
+    /// What to note of it elsewhere.
+    pub fn mark(&self) -> Mark {
+        Mark { seq: self.seq, hash: self.hash.clone() }
     }
 
     /// The bytes that are hashed: domain, number, nanoseconds, then each text, all with their lengths before them.
@@ -99,26 +137,39 @@ impl AuditEntry {
     }
 }
 
-/// Follows a chain from its first entry; fed with one entry after the other.
+/// Follows a chain from its first entry, and looks whether all that was noted of it elsewhere is in it; fed with one
+/// entry after the other.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     next: u64,
     hash: String,
+    /// Not come by yet, the least number last.
+    marks: Vec<Mark>,
 }
 
 impl Default for Verifier {
     fn default() -> Self {
-        Self { next: 1, hash: NO_HASH.to_owned() }
+        Self::new(Vec::new())
     }
 }
 
 impl Verifier {
+    /// One that expects these entries in the chain.
+    pub fn new(mut marks: Vec<Mark>) -> Self {
+        marks.sort_by_key(|mark| std::cmp::Reverse(mark.seq));
+        Self { next: 1, hash: NO_HASH.to_owned(), marks }
+    }
+
     /// Takes the next entry.
     ///
     /// # Errors
     /// The chain does not hold there.
     pub fn take(&mut self, entry: &AuditEntry) -> Result<(), Broken> {
-        let broken = |seq, why| Err(Broken { seq, why });
+        let broken = |seq, why: &str| Err(Broken { seq, why: why.to_owned() });
+        if entry.seq < self.next || entry.seq > i64::MAX as u64 {
+            let why = format!("an entry with number {} stands before it", entry.seq.cast_signed());
+            return broken(self.next, &why);
+        }
         if entry.seq != self.next {
             return broken(self.next, "it is missing");
         }
@@ -128,13 +179,30 @@ impl Verifier {
         if entry.hash != entry.expected_hash() {
             return broken(entry.seq, "it was altered");
         }
+        while let Some(mark) = self.marks.pop_if(|mark| mark.seq == entry.seq) {
+            if mark.hash != entry.hash {
+                return broken(
+                    entry.seq,
+                    "it is not the one that was noted elsewhere: all from it on may be made anew",
+                );
+            }
+        }
         self.next += 1;
         self.hash.clone_from(&entry.hash);
         Ok(())
     }
 
-    /// How many entries hold, and the hash of the last of them.
-    pub fn held(&self) -> (u64, &str) {
-        (self.next - 1, &self.hash)
+    /// How many entries hold, and the hash of the last of them, once there are no more.
+    ///
+    /// # Errors
+    /// The chain ends before an entry that was noted elsewhere.
+    pub fn end(&self) -> Result<(u64, &str), Broken> {
+        match self.marks.first() {
+            Some(newest) => {
+                let why = format!("the end is cut off: entry {} was noted elsewhere", newest.seq);
+                Err(Broken { seq: self.next, why })
+            }
+            None => Ok((self.next - 1, &self.hash)),
+        }
     }
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
-use truceline_core::audit::{AuditEntry, Broken, Deed, Verifier};
+use truceline_core::audit::{AuditEntry, Broken, Deed, Mark, Verifier};
 use truceline_core::time::Time;
 
 fn chain(length: u64) -> Vec<AuditEntry> {
@@ -20,9 +20,37 @@ fn chain(length: u64) -> Vec<AuditEntry> {
 }
 
 fn verify(entries: &[AuditEntry]) -> Result<u64, Broken> {
-    let mut verifier = Verifier::default();
+    verify_with(entries, Vec::new())
+}
+
+fn verify_with(entries: &[AuditEntry], marks: Vec<Mark>) -> Result<u64, Broken> {
+    let mut verifier = Verifier::new(marks);
     entries.iter().try_for_each(|entry| verifier.take(entry))?;
-    Ok(verifier.held().0)
+    verifier.end().map(|(entries, _)| entries)
+}
+
+#[test]
+fn a_number_below_the_first_is_an_insertion() {
+    let mut before = AuditEntry { seq: 0, ..chain(1).remove(0) };
+    before.hash = before.expected_hash();
+    for seq in [0, u64::MAX] {
+        let entries = [vec![AuditEntry { seq, ..before.clone() }], chain(3)].concat();
+        let broken = verify(&entries).unwrap_err();
+        assert_eq!(broken.seq, 1);
+        assert!(broken.why.contains(&format!("number {}", seq.cast_signed())), "{broken}");
+    }
+}
+
+#[test]
+fn a_mark_reads_as_it_is_written_and_nothing_else_is_one() {
+    let mark = chain(7)[6].mark();
+    assert_eq!(mark.to_string().parse(), Ok(mark.clone()));
+    let hash = &mark.hash;
+    for bad in ["", ":", "7", &format!("0:{hash}"), &format!("-1:{hash}"), &format!("7:{hash}0"), &format!("7 {hash}")]
+    {
+        assert!(bad.parse::<Mark>().is_err(), "{bad}");
+    }
+    assert!(format!("7:{}", hash.to_uppercase()).parse::<Mark>().is_err(), "a hash has one form");
 }
 
 #[test]
@@ -36,6 +64,35 @@ proptest! {
     #[test]
     fn an_untouched_chain_holds(length in 0_u64..40) {
         prop_assert_eq!(verify(&chain(length)), Ok(length));
+    }
+
+    #[test]
+    fn an_end_that_is_cut_off_is_seen_by_any_mark_beyond_it(left in 0_u64..20, marked in 1_u64..=20, other: bool) {
+        let whole = chain(20);
+        let mut marks = vec![whole[marked as usize - 1].mark()];
+        marks.extend(other.then(|| whole[0].mark()));
+        let cut = &whole[..left as usize];
+        match verify_with(cut, marks.clone()) {
+            Ok(entries) => prop_assert!(entries == left && marks.iter().all(|mark| mark.seq <= left)),
+            Err(broken) => {
+                prop_assert!(marks.iter().any(|mark| mark.seq > left));
+                prop_assert_eq!(broken.seq, left + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn a_chain_made_anew_does_not_hold_against_a_mark_of_the_old_one(from in 0_usize..20) {
+        let mark = chain(20).remove(19).mark();
+        let mut anew: Vec<AuditEntry> = Vec::new();
+        for (at, entry) in chain(20).into_iter().enumerate() {
+            let subject = if at >= from { "forged".to_owned() } else { entry.subject };
+            let detail = serde_json::from_str(&entry.detail).unwrap();
+            let deed = Deed { actor: entry.actor, action: entry.action, subject, detail };
+            anew.push(AuditEntry::after(anew.last(), entry.at, deed));
+        }
+        prop_assert_eq!(verify(&anew), Ok(20), "by itself it holds");
+        prop_assert_eq!(verify_with(&anew, vec![mark]).unwrap_err().seq, 20);
     }
 
     #[test]

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::watch;
 use truceline_core::alert::Alert;
 use truceline_core::audit::AuditEntry;
 use truceline_core::engine::DeviceStatus;
@@ -13,6 +12,7 @@ use truceline_core::log::Body;
 use uuid::Uuid;
 
 use super::clock::Clock;
+use super::reload::Reloader;
 use super::terms::Terms;
 use crate::desk::{self, Desk};
 use crate::evaluator::{EvaluatorStatus, Inquiry, Phase};
@@ -30,7 +30,7 @@ pub(super) struct Answers {
     pub(super) counts: watch::Receiver<Counts>,
     pub(super) journal_failed: watch::Receiver<Option<String>>,
     pub(super) desk: Desk,
-    pub(super) reload: mpsc::Sender<super::Asked>,
+    pub(super) reloader: Arc<Reloader>,
     pub(super) evaluator: watch::Receiver<EvaluatorStatus>,
     pub(super) inquiry: Inquiry,
     pub(super) intake: watch::Receiver<IntakeStatus>,
@@ -185,12 +185,9 @@ impl Queries for Answers {
     }
 
     fn reload(&self) -> Result<ReloadAnswer, QueryError> {
-        let (answer, answered) = oneshot::channel();
-        let stopping = || QueryError::Unavailable("the service is stopping".to_owned());
-        match self.reload.try_send(answer) {
-            Ok(()) => answered.blocking_recv().map_err(|_| stopping())?.map_err(QueryError::Failed),
-            Err(TrySendError::Full(_)) => Ok(ReloadAnswer::Busy),
-            Err(TrySendError::Closed(_)) => Err(stopping()),
+        match self.reloader.try_reload("api") {
+            Some(answer) => answer.map_err(QueryError::Failed),
+            None => Err(QueryError::Unavailable("the service is stopping".to_owned())),
         }
     }
 

@@ -134,10 +134,22 @@ impl sinks::AlertSource for DeskLog {
     }
 }
 
-/// Both logs, as sinks read them.
-pub(super) type Sources = (Arc<dyn sinks::ReadingSource>, Arc<dyn sinks::AlertSource>);
+impl sinks::EventSource for DeskLog {
+    fn read(&self, after_seq: u64, max: usize) -> Result<Vec<sinks::EventRow>, sinks::SourceError> {
+        let rows = self.0.event_log(after_seq, max)?;
+        Ok(rows
+            .into_iter()
+            .map(|row| sinks::EventRow { seq: row.seq, written_at: row.written_at, event: row.event })
+            .collect())
+    }
 
-/// Both logs, for the sinks.
-pub(super) fn sources(log: &JournalLog, desk: &Desk) -> Sources {
-    (Arc::new(log.clone()), Arc::new(DeskLog(desk.clone())))
+    fn head(&self) -> watch::Receiver<u64> {
+        self.0.event_head()
+    }
+}
+
+/// All logs, as sinks read them.
+pub(super) fn logs(journal: &JournalLog, desk: &Desk) -> sinks::Logs {
+    let desk = Arc::new(DeskLog(desk.clone()));
+    sinks::Logs { readings: Arc::new(journal.clone()), alerts: Arc::clone(&desk) as _, events: desk }
 }

@@ -8,7 +8,7 @@ use truceline_core::agreement::{Agreement, AgreementFault, Bundle, compile};
 use truceline_core::log::{Body, Document};
 use truceline_core::registry::{Registry, parse_registry};
 
-use crate::config::{Config, ConfigFault, load_agreement, read_bundle, read_registry};
+use crate::config::{Config, ConfigFault, read_bundle, read_registry};
 use crate::http::Change;
 use crate::journal::{JournalError, Reader};
 
@@ -30,8 +30,6 @@ pub(super) struct Loaded {
     pub(super) agreement_change: Change,
     /// Hashes before and after.
     pub(super) registry_change: Change,
-    /// The agreement's id.
-    pub(super) agreement_id: Option<String>,
 }
 
 impl Terms {
@@ -98,7 +96,7 @@ pub(super) fn load(config: &Config, reader: &Reader) -> Result<Loaded, TermsErro
         reader.latest_agreement().map_err(TermsError::Storage)?,
         reader.latest_registry().map_err(TermsError::Storage)?,
     );
-    let mut faults = Vec::new();
+    let (mut faults, mut refused_hash) = (Vec::new(), None);
     let hash = |held: &Option<Document>| held.as_ref().map(|held| held.hash.clone());
     let (agreement_hash, registry_hash) = (hash(&held_agreement), hash(&held_registry));
     let mut loaded = Loaded {
@@ -108,13 +106,11 @@ pub(super) fn load(config: &Config, reader: &Reader) -> Result<Loaded, TermsErro
         words: Vec::new(),
         agreement_change: Change { before: agreement_hash.clone(), after: agreement_hash },
         registry_change: Change { before: registry_hash.clone(), after: registry_hash },
-        agreement_id: None,
     };
     match agreement(config.agreement_dir.as_deref(), held_agreement) {
         Ok(Some((document, agreement, is_new))) => {
             let said = format!("agreement '{}' {}", agreement.id, &document.hash[..12.min(document.hash.len())]);
             loaded.words.push(if is_new { format!("{said} comes into force") } else { format!("{said} is in force") });
-            loaded.agreement_id = Some(agreement.id.to_string());
             loaded.agreement_change.after = Some(document.hash.clone());
             loaded.agreement = Some(Arc::new(agreement));
             if is_new {
@@ -124,7 +120,10 @@ pub(super) fn load(config: &Config, reader: &Reader) -> Result<Loaded, TermsErro
         Ok(None) => {
             loaded.words.push("no agreement is configured: readings are stored and nothing is judged".to_owned());
         }
-        Err(found) => faults.extend(found),
+        Err((found, hash)) => {
+            faults.extend(found);
+            refused_hash = hash;
+        }
     }
     match registry(config.devices_file.as_deref(), held_registry) {
         Ok(Some((document, registry, is_new))) => {
@@ -145,14 +144,16 @@ pub(super) fn load(config: &Config, reader: &Reader) -> Result<Loaded, TermsErro
     if faults.is_empty() {
         return Ok(loaded);
     }
-    let files = config.agreement_dir.as_deref().and_then(|dir| read_bundle(dir).ok());
-    Err(TermsError::Faulty(Refused { faults, agreement_hash: files.map(|bundle| bundle.document().hash) }))
+    Err(TermsError::Faulty(Refused { faults, agreement_hash: refused_hash }))
 }
 
 /// A document, what it says, and whether the journal has to be told.
 type Found<T> = Result<Option<(Document, T, bool)>, Vec<Fault>>;
 
-fn agreement(dir: Option<&Path>, held: Option<Document>) -> Found<Agreement> {
+/// With the faults the hash of the files that have them, where all could be read.
+type FoundAgreement = Result<Option<(Document, Agreement, bool)>, (Vec<Fault>, Option<String>)>;
+
+fn agreement(dir: Option<&Path>, held: Option<Document>) -> FoundAgreement {
     let Some(dir) = dir else {
         let Some(document) = held else { return Ok(None) };
         let fault = |fault: &dyn std::fmt::Display| Fault {
@@ -161,21 +162,23 @@ fn agreement(dir: Option<&Path>, held: Option<Document>) -> Found<Agreement> {
             place: String::new(),
             message: format!("{fault}; set agreement.dir"),
         };
-        let bundle = Bundle::from_document(&document).map_err(|error| vec![fault(&error)])?;
-        let agreement =
-            compile(&bundle).map_err(|faults| faults.iter().map(|found| fault(found)).collect::<Vec<_>>())?;
+        let bundle = Bundle::from_document(&document).map_err(|error| (vec![fault(&error)], None))?;
+        let agreement = compile(&bundle).map_err(|faults| (faults.iter().map(|found| fault(found)).collect(), None))?;
         return Ok(Some((document, agreement, false)));
     };
-    let (bundle, agreement) = load_agreement(dir).map_err(|faults| {
+    let named = |faults: Vec<AgreementFault>| {
         let named = |fault: AgreementFault| Fault {
             of_registry: false,
             file: format!("{}/{}", dir.display(), fault.file),
             place: fault.place,
             message: fault.message,
         };
-        faults.into_iter().map(named).collect::<Vec<_>>()
-    })?;
+        faults.into_iter().map(named).collect()
+    };
+    // Read once: what is refused, and its hash, are of the same bytes.
+    let bundle = read_bundle(dir).map_err(|faults| (named(faults), None))?;
     let document = bundle.document();
+    let agreement = compile(&bundle).map_err(|faults| (named(faults), Some(document.hash.clone())))?;
     let is_new = held.is_none_or(|held| held.hash != document.hash);
     Ok(Some((document, agreement, is_new)))
 }

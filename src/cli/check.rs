@@ -14,6 +14,7 @@ use truceline_core::agreement::{Agreement, AgreementFault};
 use truceline_core::time::Time;
 
 use super::Failure;
+use super::failure::say;
 use crate::config::load_agreement;
 use crate::config::{self, Config, ConfigFault, read_registry};
 
@@ -140,7 +141,7 @@ pub fn run(arguments: &CheckArgs) -> Result<(), Failure> {
     let text = if sheet(path) == Some(Sheet::Page) { map::page(&agreement.name, &svg) } else { svg };
     std::fs::write(path, text)
         .map_err(|error| anyhow::anyhow!("the map cannot be written to {}: {error}", path.display()))?;
-    eprintln!("truceline: the map is in {}", path.display());
+    say(format_args!("the map is in {}", path.display()));
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use clap::Args;
 use firmware_sim::{PlayOptions, Scenario, play};
 use tokio_util::sync::CancellationToken;
 
+use super::failure::say;
 use super::run::{block_on, signals};
 use super::{Failure, telemetry};
 use crate::app::App;
@@ -163,8 +164,8 @@ impl Drop for Folder {
             return;
         }
         match std::fs::remove_dir_all(&self.path) {
-            Ok(()) => eprintln!("truceline: the demo's folder {} is removed", self.path.display()),
-            Err(error) => eprintln!("truceline: the demo's folder {} is left: {error}", self.path.display()),
+            Ok(()) => say(format_args!("the demo's folder {} is removed", self.path.display())),
+            Err(error) => say(format_args!("the demo's folder {} is left: {error}", self.path.display())),
         }
     }
 }

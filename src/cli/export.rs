@@ -4,12 +4,12 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use truceline_core::audit::Verifier;
+use truceline_core::audit::Mark;
 use truceline_core::engine::Output;
 
 use super::Failure;
 use super::replay::print_said;
-use crate::desk::{Desk, DeskError};
+use crate::desk::{AuditState, Desk, DeskError};
 
 /// Rows read at once.
 const ROWS: usize = 1_000;
@@ -35,9 +35,13 @@ enum What {
     },
     /// The audit as JSON Lines, the first entry first
     Audit {
-        /// Print nothing but whether the chain of hashes holds; exit code 65 and the first entry at which it does not
+        /// Print nothing but whether the chain of hashes holds, with all that audit.anchor names in it; exit code 65 and
+        /// the first entry at which it does not
         #[arg(long)]
         verify: bool,
+        /// With --verify: an entry that was noted elsewhere and must be in the chain, as the service's log has it
+        #[arg(long = "mark", value_name = "NUMBER:HASH", requires = "verify")]
+        marks: Vec<Mark>,
         /// The service's `data_dir`
         #[arg(long, value_name = "DIR", default_value = "data")]
         data_dir: PathBuf,
@@ -60,7 +64,8 @@ pub(super) fn run(arguments: &ExportArgs) -> Result<(), Failure> {
     match &arguments.what {
         What::Alerts { log, data_dir } => alerts(&desk(data_dir)?, *log, &mut out)?,
         What::Events { log, data_dir } => events(&desk(data_dir)?, *log, &mut out)?,
-        What::Audit { verify, data_dir } => audit(&desk(data_dir)?, *verify, &mut out)?,
+        What::Audit { verify: false, data_dir, .. } => audit(&desk(data_dir)?, &mut out)?,
+        What::Audit { marks, data_dir, .. } => verify(&desk(data_dir)?, marks, &mut out)?,
     }
     out.flush().map_err(|error| Failure::output(&error))
 }
@@ -77,7 +82,7 @@ fn desk(data_dir: &Path) -> Result<Desk, Failure> {
             file.display()
         )));
     }
-    Desk::open(&file).map_err(storage)
+    Desk::open_to_read(&file).map_err(storage)
 }
 
 fn alerts(desk: &Desk, log: bool, out: &mut dyn Write) -> Result<(), Failure> {
@@ -112,30 +117,40 @@ fn events(desk: &Desk, log: bool, out: &mut dyn Write) -> Result<(), Failure> {
     }
 }
 
-fn audit(desk: &Desk, verify: bool, out: &mut dyn Write) -> Result<(), Failure> {
-    let mut verifier = Verifier::default();
-    let mut after = 0;
+fn audit(desk: &Desk, out: &mut dyn Write) -> Result<(), Failure> {
+    let mut after = None;
     loop {
         let rows = desk.audit_log(after, ROWS).map_err(storage)?;
-        let Some(last) = rows.last() else { break };
-        after = last.seq;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = Some(last.seq);
         for entry in &rows {
-            if verify {
-                verifier.take(entry).map_err(Failure::data)?;
-            } else {
-                serde_json::to_writer(&mut *out, entry).map_err(|error| Failure::output(&error.into()))?;
-                out.write_all(b"\n").map_err(|error| Failure::output(&error))?;
-            }
+            serde_json::to_writer(&mut *out, entry).map_err(|error| Failure::output(&error.into()))?;
+            out.write_all(b"\n").map_err(|error| Failure::output(&error))?;
         }
     }
-    if verify {
-        let (entries, hash) = verifier.held();
-        if entries == 0 {
+}
+
+fn verify(desk: &Desk, marks: &[Mark], out: &mut dyn Write) -> Result<(), Failure> {
+    let (entries, hash, anchored) = match desk.verify_audit(marks.to_vec()).map_err(storage)? {
+        AuditState::Broken(broken) => return Err(Failure::data(broken)),
+        AuditState::Holds { entries: 0, .. } => {
             return Err(Failure::data(
                 "the audit has no entry, though the service writes one at each start; look whether they were removed",
             ));
         }
-        writeln!(out, "{entries} entries hold; the newest has hash {hash}").map_err(|error| Failure::output(&error))?;
+        AuditState::Holds { entries, hash, anchored } => (entries, hash, anchored),
+    };
+    if anchored.is_none() && marks.is_empty() {
+        return Err(Failure::data(format!(
+            "{entries} entries hold, but audit.anchor is not beside desk.db: whether the end was cut off cannot be told; \
+             give --mark with an entry noted elsewhere, such as one of the service's log"
+        )));
     }
-    Ok(())
+    let with = match (anchored, marks.len()) {
+        (Some(anchored), 0) => format!("{anchored} of audit.anchor"),
+        (Some(anchored), given) => format!("{anchored} of audit.anchor and {given} given"),
+        (None, given) => format!("{given} given"),
+    };
+    writeln!(out, "{entries} entries hold, with the marks among them ({with}); the newest is {entries}:{hash}")
+        .map_err(|error| Failure::output(&error))
 }

@@ -1,6 +1,7 @@
 //! How a command ends when it does not end well.
 
 use std::fmt::Display;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Wrong use of the command line (`EX_USAGE`).
@@ -56,10 +57,10 @@ impl Failure {
     /// Prints it on standard error.
     pub(super) fn report(&self) -> ExitCode {
         for line in &self.lines {
-            eprintln!("truceline: {line}");
+            say(line);
         }
         if self.code == CONFIG && self.lines.len() > 1 {
-            eprintln!("truceline: {} faults", self.lines.len());
+            say(format_args!("{} faults", self.lines.len()));
         }
         ExitCode::from(self.code)
     }
@@ -69,6 +70,11 @@ impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self { code: 1, lines: vec![format!("{error:#}")] }
     }
+}
+
+/// Says something on standard error. Whoever read it may have left: that is no failure, and no panic as with `eprintln!`.
+pub(super) fn say(message: impl Display) {
+    let _ = writeln!(std::io::stderr(), "truceline: {message}");
 }
 
 /// What is wrong with one line of JSON: the library counts lines too, but knows only this one.

@@ -5,7 +5,9 @@ use std::io::{IsTerminal, Read};
 
 use indicatif::ProgressBar;
 
+use super::failure::say;
 use super::{Failure, progress};
+use crate::config::unreadable;
 
 /// An input and how far it is read.
 pub(super) struct Input {
@@ -29,7 +31,7 @@ impl Progress {
 
     /// Says something on standard error without disturbing the bar.
     pub(super) fn say(&self, message: &str) {
-        self.bar.suspend(|| eprintln!("truceline: {message}"));
+        self.bar.suspend(|| say(format_args!("{message}")));
     }
 
     /// Takes the bar away.
@@ -46,17 +48,14 @@ pub(super) fn open(name: &str, things: &'static str) -> Result<Input, Failure> {
     if name == "-" {
         let input = std::io::stdin();
         if input.is_terminal() {
-            eprintln!("truceline: reading {things} from the terminal; Ctrl-D ends them");
+            say(format_args!("reading {things} from the terminal; Ctrl-D ends them"));
             let progress = Progress { bar: ProgressBar::hidden(), by_bytes: false };
             return Ok(Input { progress, reader: Box::new(input) });
         }
         return Ok(Input { progress: Progress { bar: counted(), by_bytes: false }, reader: Box::new(input) });
     }
-    let fault = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            Failure::data(format!("{name}: there is no such file; name a file of {things}"))
-        }
-        _ => Failure::data(format!("{name}: cannot be read: {error}")),
+    let fault = |error: std::io::Error| {
+        Failure::data(format!("{name}: {}", unreadable(&error, &format!("a file of {things}"))))
     };
     let file = File::open(name).map_err(fault)?;
     let metadata = file.metadata().map_err(fault)?;

@@ -47,7 +47,7 @@ enum Command {
     Check(check::CheckArgs),
     /// Say where points are: distance to the line, side, zones, and how sure that is
     Where(where_::WhereArgs),
-    /// Judge recorded readings again: readings in, alerts out
+    /// Judge recorded readings again: readings in, alerts and events out
     Replay(replay::ReplayArgs),
     /// Print what a service keeps
     Export(export::ExportArgs),

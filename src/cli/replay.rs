@@ -1,4 +1,4 @@
-//! `truceline replay`: readings in, alerts out, by the same engine and the same loop as live.
+//! `truceline replay`: readings in, alerts and events out, by the same engine and the same loop as live.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
@@ -16,7 +16,7 @@ use truceline_core::registry::Registry;
 use truceline_core::time::{Span, Time};
 use truceline_core::wire::{Encoding, RejectReason, decode_one, time_of};
 
-use super::failure::json_fault;
+use super::failure::{json_fault, say};
 use super::input::{self, Input};
 use super::{Failure, progress};
 use crate::config::load_agreement;
@@ -42,8 +42,9 @@ const HELD_BACK: Span = Span::from_secs(10);
 #[command(after_help = "\
 Input: JSON Lines of {\"received_at\": TIME, \"station\": ID, \"reading\": {...}}, or of bare \
 readings; a bare one counts as received at its own time, or when the one before was, if that is later.
-Output: JSON Lines of {\"type\": \"alert\", ...}, every revision of every alert, in order; the \
-same as `truceline export alerts --log` prints of a live run.
+Output: JSON Lines of {\"type\": \"alert\", ...} and, of what rules permit, {\"type\": \"event\", ...}: every \
+revision of each in the order in which they were said; the same lines as `truceline export alerts --log` and \
+`truceline export events --log` print of a live run.
 
   truceline replay --agreement config/agreements/example --devices config/devices/example.toml readings.jsonl
   truceline replay --from-journal data/journal.db
@@ -265,7 +266,7 @@ impl<R: Read> Lines<R> {
         let (time, time_basis) = match time_of(&reading, arrived, HORIZON) {
             Ok(judged) => judged,
             Err(refused) => {
-                eprintln!("truceline: line {number}: {refused}; left out, as the service rejects it");
+                say(format_args!("line {number}: {refused}; left out, as the service rejects it"));
                 return Ok(());
             }
         };

@@ -15,6 +15,7 @@ use truceline_core::geometry::LonLat;
 use truceline_core::time::Time;
 
 use super::Failure;
+use super::failure::say;
 use super::input::{self, Input};
 use against::Against;
 use stream::{Notes, Stop, answer_all};
@@ -107,7 +108,7 @@ pub(super) fn run(arguments: &WhereArgs) -> Result<(), Failure> {
         Err(Stop::Input(message)) => return Err(Failure::data(message)),
         Ok(()) => {}
     }
-    say(&notes, arguments, &against);
+    say_notes(&notes, arguments, &against);
     let (bad, points) = (notes.bad, notes.points);
     match bad {
         0 => Ok(()),
@@ -117,34 +118,36 @@ pub(super) fn run(arguments: &WhereArgs) -> Result<(), Failure> {
 }
 
 /// What is to be known beside the answers, once.
-fn say(notes: &Notes, arguments: &WhereArgs, against: &Against) {
+fn say_notes(notes: &Notes, arguments: &WhereArgs, against: &Against) {
     let points_have = |count: u64| if count == 1 { "1 point has".to_owned() } else { format!("{count} points have") };
     if notes.points == 0 && notes.bad == 0 {
-        eprintln!("truceline: there are no points in the input");
+        say(format_args!("there are no points in the input"));
     }
     if !notes.unused.is_empty() {
         let names: Vec<&str> = notes.unused.iter().map(String::as_str).collect();
-        eprintln!("truceline: not used of the input: {}", names.join(", "));
+        say(format_args!("not used of the input: {}", names.join(", ")));
     }
-    if notes.nowhere > 0 {
-        eprintln!("truceline: {} a time at which no version of the line is in force", points_have(notes.nowhere));
+    if notes.nowhere > 0 && against.has_no_line() {
+        say("the agreement has no line: distances, sides and chainages are not known");
+    } else if notes.nowhere > 0 {
+        say(format_args!("{} a time at which no version of the line is in force", points_have(notes.nowhere)));
     }
     if notes.zero_accuracy > 0 && arguments.hacc_m.is_none() {
-        eprintln!(
-            "truceline: {} hacc_m 0, taken as exact; from a device it means unknown: say what to assume with --hacc-m METRES",
+        say(format_args!(
+            "{} hacc_m 0, taken as exact; from a device it means unknown: say what to assume with --hacc-m METRES",
             points_have(notes.zero_accuracy)
-        );
+        ));
     }
     if let Some((LonLat { lon, lat }, distance_m)) = notes.far {
         let km = distance_m / 1e3;
-        eprintln!("truceline: lat {lat}, lon {lon} is {km:.0} km from the line; are lat and lon swapped?");
+        say(format_args!("lat {lat}, lon {lon} is {km:.0} km from the line; are lat and lon swapped?"));
     }
     if notes.timeless > 0
         && arguments.at.is_none()
         && let Some(time) = against.left_out()
     {
-        eprintln!(
-            "truceline: points without a time are held against the versions in force at {time}, the newest; use --at TIME for others"
-        );
+        say(format_args!(
+            "points without a time are held against the versions in force at {time}, the newest; use --at TIME for others"
+        ));
     }
 }

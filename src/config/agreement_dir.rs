@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use super::unreadable;
 use truceline_core::agreement::{Agreement, AgreementFault, Bundle, DayName, DayPattern, compile};
 
 /// The files of an agreement, as far as the terms name them. A file that is named and not there is left out:
@@ -118,16 +119,17 @@ fn fault(file: &str, message: String) -> AgreementFault {
 /// The file's text; `None` if there is none.
 fn read(dir: &Path, name: &str, most: usize) -> Result<Option<String>, String> {
     let path = dir.join(name);
+    let fault = |error: &std::io::Error| unreadable(error, "a file");
     // Looked at before it is opened: opening a named pipe would wait for its other end.
     match std::fs::metadata(&path) {
         Ok(metadata) if metadata.is_file() => {}
         Ok(_) => return Err("is not a file; replace it by one".to_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("cannot be read: {error}")),
+        Err(error) => return Err(fault(&error)),
     }
-    let file = File::open(&path).map_err(|error| format!("cannot be read: {error}"))?;
+    let file = File::open(&path).map_err(|error| fault(&error))?;
     let mut bytes = Vec::new();
-    file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
+    file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| fault(&error))?;
     if bytes.len() > most {
         return Err(format!("is larger than {} MiB; make it smaller", most >> 20));
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use toml::{Table, Value};
 use truceline_core::spelling::nearest;
 
-use super::{Config, ConfigFault, validate};
+use super::{Config, ConfigFault, unreadable, validate};
 
 /// `config/default.toml`: every key with its default.
 pub const DEFAULT: &str = include_str!("../../config/default.toml");
@@ -57,7 +57,7 @@ pub(super) fn fault(source: &str, key: &str, message: &str) -> ConfigFault {
 }
 
 fn read(path: &Path) -> Result<Table, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))?;
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(&error, "a configuration file"))?;
     text.parse::<Table>().map_err(|error| format!("is not TOML: {}", error.to_string().trim_end()))
 }
 

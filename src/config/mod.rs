@@ -6,6 +6,7 @@
 mod agreement_dir;
 mod layer;
 mod registry_file;
+mod unreadable;
 mod validate;
 
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use url::Url;
 pub use agreement_dir::{load_agreement, read_bundle};
 pub use layer::{DEFAULT, environment, load};
 pub use registry_file::read_registry;
+pub use unreadable::unreadable;
 
 /// One fault of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use truceline_core::registry::{MAX_REGISTRY_BYTES, Registry, parse_registry};
 
-use super::ConfigFault;
+use super::{ConfigFault, unreadable};
 
 /// The text of a registry file and what it says.
 ///
@@ -16,7 +16,7 @@ pub fn read_registry(file: &Path) -> Result<(String, Registry), Vec<ConfigFault>
         key: key.to_owned(),
         message,
     };
-    let unreadable = |error: std::io::Error| vec![fault("the file", format!("cannot be read: {error}"))];
+    let unreadable = |error: std::io::Error| vec![fault("the file", unreadable(&error, "a device registry"))];
     let size = std::fs::metadata(file).map_err(unreadable)?.len();
     if size > MAX_REGISTRY_BYTES as u64 {
         let message = format!("is larger than {} MiB; split the mission", MAX_REGISTRY_BYTES >> 20);

@@ -23,6 +23,24 @@ pub enum DeskError {
         /// The newest that this program knows.
         known: i64,
     },
+    /// Written by an older version of the program, and opened to read only.
+    #[error("the desk {} has schema {found}, not {known}; start the service on it once", path.display())]
+    Older {
+        /// The desk's file.
+        path: PathBuf,
+        /// The file's schema version.
+        found: i64,
+        /// This program's.
+        known: i64,
+    },
+    /// The audit's anchor cannot be read or written.
+    #[error("the audit's anchor {}: {source}; look who altered it, or restore it with the desk from one backup", path.display())]
+    Anchor {
+        /// The anchor's file.
+        path: PathBuf,
+        /// The system's reason, or the line at fault.
+        source: std::io::Error,
+    },
     /// It follows from another journal.
     #[error("the desk {} belongs to another journal; restore both from one backup, or move the desk away: it is then built anew from the journal", path.display())]
     OtherJournal {

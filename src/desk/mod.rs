@@ -8,6 +8,7 @@
 //!
 //! All methods block on the disk; call them from a blocking thread.
 
+mod anchor;
 mod apply;
 mod audit;
 mod error;
@@ -24,6 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
+pub use audit::AuditState;
 pub use error::DeskError;
 pub use events::{EventFilter, EventRow};
 pub use read::{AlertFilter, AlertState, Counts, EvidenceBytes, LogRow, Page};
@@ -52,12 +54,27 @@ impl Desk {
     /// The file cannot be opened or written, is damaged, or was written by a newer version.
     pub fn open(path: &Path) -> Result<Self, DeskError> {
         let writer = schema::open(path)?;
+        Self::with(path, writer, Readers::new(path))
+    }
+
+    /// Opens a desk to read only, whether or not a service runs on it; what would write fails.
+    ///
+    /// # Errors
+    /// The file cannot be opened, is damaged, or another version wrote it.
+    pub fn open_to_read(path: &Path) -> Result<Self, DeskError> {
+        let fault = |source| DeskError::Open { path: path.to_path_buf(), source };
+        let (readers, connection) = Readers::of_any(path).map_err(fault)?;
+        schema::check(path, &connection)?;
+        Self::with(path, connection, readers)
+    }
+
+    fn with(path: &Path, writer: Connection, readers: Readers) -> Result<Self, DeskError> {
         let head = read::log_head(&writer).map_err(|source| error::reading(path, source))?;
         let event_head = events::log_head(&writer).map_err(|source| error::reading(path, source))?;
         let inner = Inner {
             path: path.to_path_buf(),
             writer: Mutex::new(writer),
-            readers: Readers::new(path),
+            readers,
             head: watch::Sender::new(head),
             event_head: watch::Sender::new(event_head),
         };

@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::error::DeskError;
 
 /// Each step brings a file from the version of its index to the next; steps are only ever added.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     "
     -- How far the journal has been judged: everything that entries up to `through` caused is in the log.
     CREATE TABLE cursor (one INTEGER PRIMARY KEY CHECK (one = 1), through INTEGER NOT NULL) STRICT;
@@ -109,6 +109,14 @@ const STEPS: [&str; 3] = [
     CREATE TRIGGER audit_is_not_removed BEFORE DELETE ON audit
         BEGIN SELECT RAISE(ABORT, 'entries of the audit are not removed'); END;
 ",
+    // Not a check of the row alone: INSERT OR REPLACE would remove an entry without the trigger above.
+    "
+    CREATE TRIGGER audit_is_added_to_at_its_end BEFORE INSERT ON audit
+        WHEN NEW.seq IS NOT (SELECT max(0, coalesce(max(seq), 0)) + 1 FROM audit)
+            OR NEW.previous IS NOT coalesce((SELECT hash FROM audit ORDER BY seq DESC LIMIT 1),
+                '0000000000000000000000000000000000000000000000000000000000000000')
+        BEGIN SELECT RAISE(ABORT, 'entries of the audit are added at its end'); END;
+",
 ];
 
 /// Opens the file for writing, its schema brought to the newest.
@@ -130,4 +138,16 @@ pub(super) fn open(path: &Path) -> Result<Connection, DeskError> {
     transaction.pragma_update(None, "user_version", known).map_err(fault)?;
     transaction.commit().map_err(fault)?;
     Ok(connection)
+}
+
+/// Refuses a file that another version wrote, for one that may not be brought to this one.
+pub(super) fn check(path: &Path, connection: &Connection) -> Result<(), DeskError> {
+    let fault = |source| DeskError::Open { path: path.to_path_buf(), source };
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fault)?;
+    let (path, known) = (path.to_path_buf(), STEPS.len() as i64);
+    match found.cmp(&known) {
+        std::cmp::Ordering::Less => Err(DeskError::Older { path, found, known }),
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(DeskError::Newer { path, found, known }),
+    }
 }

@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
-use super::router::Context;
+use super::router::{Context, RELOAD};
 
 const HEADERS: [(HeaderName, &str); 8] = [
     (
@@ -61,6 +61,10 @@ pub(super) async fn admit(State(context): State<Context>, request: Request, next
         // What follows on such a connection is not worth reading.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         return response;
+    }
+    // What it has put in force is in force: an answer that says no more than that it was slow would mislead.
+    if request.uri().path() == RELOAD {
+        return next.run(request).await;
     }
     let limit = context.limits.request;
     if let Ok(response) = tokio::time::timeout(limit, next.run(request)).await {

@@ -201,7 +201,7 @@ pub struct EventFilter {
 pub enum ReloadAnswer {
     /// The files are good; they are in force.
     Done(ReloadReport),
-    /// One is under way and another waits.
+    /// One is under way.
     Busy,
     /// Every fault of the files; what was in force stays in force.
     Faulty(Vec<ReloadFault>),

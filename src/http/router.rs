@@ -13,6 +13,9 @@ use super::queries::Queries;
 use super::server::RenderMetrics;
 use super::{HttpConfig, Limits, api, control, guard, page, probes};
 
+/// The only route that changes something.
+pub(super) const RELOAD: &str = "/api/v1/agreement/reload";
+
 /// What every handler has at hand; cheap to clone.
 #[derive(Clone)]
 pub(super) struct Context {
@@ -47,7 +50,7 @@ pub(super) fn router(config: &HttpConfig, queries: Arc<dyn Queries>, render_metr
         .route("/api/v1/events", get(api::events))
         .route("/api/v1/events/{id}", get(api::event))
         .route("/api/v1/agreement", get(api::agreement))
-        .route("/api/v1/agreement/reload", post(control::reload))
+        .route(RELOAD, post(control::reload))
         .route("/api/v1/audit", get(control::audit))
         .route("/api/v1/stats", get(api::stats));
     for asset in page::ASSETS {
@@ -67,7 +70,7 @@ async fn no_such_path(request: Request) -> Problem {
 }
 
 async fn no_such_method(request: Request) -> Problem {
-    let own = if request.uri().path() == "/api/v1/agreement/reload" { "POST" } else { "GET" };
+    let own = if request.uri().path() == RELOAD { "POST" } else { "GET" };
     let detail = format!("{} is not possible here; use {own}", request.method());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
 }

@@ -116,6 +116,21 @@ impl Reader {
         })
     }
 
+    /// What was put in force after an offset, in order: the entry's offset, whether it is an agreement or else a
+    /// registry, and the document's hash.
+    pub fn put_in_force_after(&self, after: u64) -> Result<Vec<(u64, bool, String)>, JournalError> {
+        self.with(|file| {
+            let of = |kind| format!("SELECT offset, kind, meta FROM entry WHERE kind = {kind} AND offset > ?1");
+            let (agreements, registries) = (of(row::AGREEMENT), of(row::REGISTRY));
+            file.prepare_cached(&format!("{agreements} UNION ALL {registries} ORDER BY 1"))?
+                .query_map([after.cast_signed()], |found| {
+                    let is_agreement = found.get::<_, i64>(1)? == row::AGREEMENT;
+                    Ok((found.get::<_, i64>(0)?.cast_unsigned(), is_agreement, found.get(2)?))
+                })?
+                .collect()
+        })
+    }
+
     /// The agreement in force.
     pub fn latest_agreement(&self) -> Result<Option<Document>, JournalError> {
         self.latest(row::AGREEMENT)

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use truceline_core::log::Entry;
 use truceline_core::time::Time;
 
-use super::{AlertRow, AlertSource, ReadingSource, SourceError};
+use super::{AlertRow, AlertSource, EventRow, EventSource, ReadingSource, SourceError};
 
 /// A log with rows of one type.
 pub(super) trait Feed: Send + Sync + 'static {
@@ -50,6 +50,24 @@ impl Feed for Alerts {
         row.seq
     }
     fn written_at(row: &AlertRow) -> Time {
+        row.written_at
+    }
+}
+
+pub(super) struct Events(pub(super) Arc<dyn EventSource>);
+
+impl Feed for Events {
+    type Row = EventRow;
+    fn read(&self, after: u64, max: usize) -> Result<Vec<EventRow>, SourceError> {
+        self.0.read(after, max)
+    }
+    fn head(&self) -> watch::Receiver<u64> {
+        self.0.head()
+    }
+    fn position(row: &EventRow) -> u64 {
+        row.seq
+    }
+    fn written_at(row: &EventRow) -> Time {
         row.written_at
     }
 }

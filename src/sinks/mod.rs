@@ -21,12 +21,13 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use truceline_core::alert::Alert;
+use truceline_core::event::Event;
 use truceline_core::log::Entry;
 use truceline_core::time::Time;
 
 pub use backoff::Delays;
 pub use cursors::{Cursors, CursorsError, DeadLetter, Gap, Generation};
-pub use influx::{InfluxConfig, start_influx};
+pub use influx::{InfluxConfig, Logs, start_influx};
 pub use mqtt::{MqttConfig, start_mqtt};
 pub use status::{SinkState, SinkStatus};
 pub use viewer::Form;
@@ -70,6 +71,29 @@ pub struct AlertRow {
     pub written_at: Time,
     /// The revision, exact.
     pub alert: Alert,
+}
+
+/// The log of events. Its methods may block.
+pub trait EventSource: Send + Sync {
+    /// Up to `max` rows after `after_seq`, in order.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    fn read(&self, after_seq: u64, max: usize) -> Result<Vec<EventRow>, SourceError>;
+
+    /// The last durable `seq`, told after each commit.
+    fn head(&self) -> watch::Receiver<u64>;
+}
+
+/// A row of the log of events.
+#[derive(Clone, Debug)]
+pub struct EventRow {
+    /// 1, 2, 3, … without gaps.
+    pub seq: u64,
+    /// Journal time at which it was said.
+    pub written_at: Time,
+    /// The revision, exact.
+    pub event: Event,
 }
 
 /// A sink at work; it ends when its stop token is cancelled.

@@ -135,7 +135,8 @@ impl Service {
         }
     }
 
-    fn signal(&self, name: &str) {
+    /// Sends a signal, and does not wait for what it does.
+    pub fn signal(&self, name: &str) {
         let child = self.child.as_ref().expect("it runs");
         let status = Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status();
         assert!(status.expect("kill").success());

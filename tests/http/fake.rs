@@ -6,14 +6,16 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use serde_json::json;
 use truceline::http::{
-    AgreementNow, AlertFilter, AlertState, Page, PartStatus, Queries, QueryError, ReadingFilter, ReadingRow,
-    RejectFilter, RejectRow, Stats,
+    AgreementNow, AlertFilter, AlertState, EventFilter, Page, PartStatus, Queries, QueryError, ReadingFilter,
+    ReadingRow, RejectFilter, RejectRow, ReloadAnswer, ReloadReport, Stats,
 };
 use truceline_core::agreement::{Agreement, Bundle, Severity, Status, compile};
 use truceline_core::alert::{
     AgreementRef, Alert, Certainty, CertaintyWord, Evidence, Place, PlaceExtent, Timeliness, ZoneProbability,
 };
+use truceline_core::audit::{AuditEntry, Deed};
 use truceline_core::engine::DeviceStatus;
+use truceline_core::event::Event;
 use truceline_core::geometry::{LonLat, Side};
 use truceline_core::id::Id;
 use truceline_core::log::{ReadingEntry, RejectEntry};
@@ -29,6 +31,9 @@ pub struct FakeQueries {
     pub devices: Mutex<Vec<DeviceStatus>>,
     /// In the order of their opening.
     pub alerts: Mutex<Vec<Alert>>,
+    /// In the order of their opening.
+    pub events: Mutex<Vec<Event>>,
+    pub reloads: AtomicUsize,
     pub agreement: Mutex<Option<AgreementNow>>,
     pub parts: Mutex<Vec<PartStatus>>,
     pub influxdb: bool,
@@ -186,6 +191,45 @@ pub fn alert(number: u128, category: &str, severity: Severity, place: Option<Pla
     }
 }
 
+/// An event of minute `number`; what tells one from the next goes round in different periods.
+pub fn event(number: u128) -> Event {
+    let alert = alert(number, ["crossing", "no_flight"][number as usize % 2], Severity::Minor, None);
+    Event {
+        id: Uuid::from_u128(0x9000_0000_0000_8000_8000_0000_0000_0000 | number),
+        revision: 1,
+        kind: "permitted".to_owned(),
+        rule: alert.rule,
+        category: alert.category,
+        subject: format!("device:st07-ac{:02}", number % 3),
+        zone: (!number.is_multiple_of(4)).then(|| id("bridge")),
+        started: alert.started,
+        last: alert.last,
+        ended: number.is_multiple_of(5).then_some(alert.last),
+        ended_reason: number.is_multiple_of(5).then(|| "resolved".to_owned()),
+        updated_at: alert.updated_at,
+        place: Some(Place {
+            extent: PlaceExtent::Point { position: at(37.912_345, 48.123_456), hacc_m: 4.0 },
+            line_distance_m: Some(12.0),
+            line_distance_error_m: Some(4.0),
+            chainage_m: Some(48_210.0),
+            located_side: Side::A,
+            p_side_a: Some(1.0),
+            zones: Vec::new(),
+        }),
+        certainty: alert.certainty,
+        detections: 1,
+        count_qualifier: "at_least".to_owned(),
+        evidence: alert.evidence,
+        agreement: alert.agreement,
+        timeliness: Timeliness::Live,
+        status: Status::Actual,
+        permission: "devices st07-ac01".to_owned(),
+        labels: Vec::new(),
+        summary: "st07-ac01 crossed, which the rule permits.".to_owned(),
+        details: serde_json::Map::new(),
+    }
+}
+
 /// An illustrative line from the sea north and then east.
 pub const LINE: [(f64, f64); 20] = [
     (37.83, 47.10),
@@ -299,6 +343,7 @@ impl FakeQueries {
         fake.rejects.lock().expect("whole").extend(rejects);
         *fake.devices.lock().expect("whole") = mission_devices();
         *fake.alerts.lock().expect("whole") = mission_alerts();
+        fake.events.lock().expect("whole").extend((1..=60).map(event));
         *fake.agreement.lock().expect("whole") =
             Some(AgreementNow { agreement: Arc::new(agreement()), now: time(3_600) });
         *fake.parts.lock().expect("whole") = vec![part("journal", None), part("mqtt", None), part("influxdb", None)];
@@ -432,6 +477,48 @@ impl Queries for FakeQueries {
 
     fn alert_history(&self, id: Uuid, max: usize) -> Result<Vec<Alert>, QueryError> {
         Ok(self.alert(id)?.into_iter().take(max).collect())
+    }
+
+    fn events(&self, filter: &EventFilter) -> Result<Page<Event>, QueryError> {
+        self.enter()?;
+        let events = self.events.lock().expect("whole").clone();
+        let fits = |(_, event): &(u64, Event)| {
+            filter.state.is_none_or(|state| (state == AlertState::Open) == event.ended.is_none())
+                && filter.rule.as_ref().is_none_or(|rule| event.rule == *rule)
+                && filter.category.is_none_or(|category| event.category == category)
+                && filter.subject.as_ref().is_none_or(|subject| event.subject == *subject)
+                && filter.zone.as_ref().is_none_or(|zone| event.zone.as_ref() == Some(zone))
+                && filter.from.is_none_or(|from| event.last >= from)
+                && filter.to.is_none_or(|to| event.started < to)
+        };
+        let newest_first = (1_u64..).zip(events).collect::<Vec<_>>().into_iter().rev().filter(fits);
+        Ok(page(newest_first, filter.before, filter.limit))
+    }
+
+    fn event(&self, id: Uuid) -> Result<Option<Event>, QueryError> {
+        self.enter()?;
+        Ok(self.events.lock().expect("whole").iter().find(|event| event.id == id).cloned())
+    }
+
+    fn audit(&self, before: Option<u64>, limit: usize) -> Result<Page<AuditEntry>, QueryError> {
+        let deed = |number: u64| Deed {
+            actor: "api".to_owned(),
+            action: "agreement_in_force".to_owned(),
+            subject: number.to_string(),
+            detail: json!({}),
+        };
+        let mut entries: Vec<AuditEntry> = Vec::new();
+        for number in 1..=25 {
+            entries.push(AuditEntry::after(entries.last(), time(number as i64), deed(number)));
+        }
+        Ok(page(entries.into_iter().rev().map(|entry| (entry.seq, entry)), before, limit))
+    }
+
+    fn reload(&self) -> Result<ReloadAnswer, QueryError> {
+        self.enter()?;
+        self.reloads.fetch_add(1, Ordering::SeqCst);
+        let (agreement, registry) = (truceline::http::Change::default(), truceline::http::Change::default());
+        Ok(ReloadAnswer::Done(ReloadReport { changed: false, agreement, registry }))
     }
 
     fn agreement(&self) -> Result<Option<AgreementNow>, QueryError> {

@@ -1,18 +1,22 @@
 //! InfluxDB: everything once, whatever the server goes through.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use truceline::sinks::{Cursors, Form, Generation, InfluxConfig, RunningSink, SinkState, start_influx};
+use truceline::sinks::{
+    AlertRow, Cursors, EventRow, Form, Generation, InfluxConfig, Logs, RunningSink, SinkState, start_influx,
+};
 use truceline_core::log::Entry;
 
 use crate::harness::influxd::{BUCKET, Influxd, ORG, TOKEN};
-use crate::logs::{Log, alert, entry, late, quick, reach, readings};
+use crate::logs::{Log, alert, entry, event, late, quick, reach, readings};
 
 struct Sinks {
     readings: RunningSink,
     alerts: RunningSink,
+    events: RunningSink,
     cursors: Cursors,
     stop: CancellationToken,
 }
@@ -36,16 +40,25 @@ fn config(url: &str, folder: &Path, form: Form) -> InfluxConfig {
     }
 }
 
-fn start(
-    config: &InfluxConfig,
-    folder: &Path,
-    entries: &std::sync::Arc<Log<Entry>>,
-    rows: &std::sync::Arc<Log<truceline::sinks::AlertRow>>,
-) -> Sinks {
+/// All three logs, in memory.
+struct Memory {
+    entries: Arc<Log<Entry>>,
+    alerts: Arc<Log<AlertRow>>,
+    events: Arc<Log<EventRow>>,
+}
+
+impl Memory {
+    fn new() -> Self {
+        Self { entries: Log::new(), alerts: Log::new(), events: Log::new() }
+    }
+}
+
+fn start(config: &InfluxConfig, folder: &Path, memory: &Memory) -> Sinks {
     let cursors = Cursors::open(&folder.join("sinks.db")).expect("the sinks' file");
     let stop = CancellationToken::new();
-    let [readings, alerts] = start_influx(config, entries.clone(), rows.clone(), &cursors, &late(), &stop);
-    Sinks { readings, alerts, cursors, stop }
+    let logs = Logs { readings: memory.entries.clone(), alerts: memory.alerts.clone(), events: memory.events.clone() };
+    let [readings, alerts, events] = start_influx(config, logs, &cursors, &late(), &stop);
+    Sinks { readings, alerts, events, cursors, stop }
 }
 
 impl Sinks {
@@ -53,6 +66,7 @@ impl Sinks {
         self.stop.cancel();
         self.readings.task.await.expect("the readings' task");
         self.alerts.task.await.expect("the alerts' task");
+        self.events.task.await.expect("the events' task");
     }
 }
 
@@ -83,23 +97,26 @@ fn values(server: &Influxd, measurement: &str, field: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn readings_and_alerts_arrive_exactly_though_the_server_and_the_service_stop_in_between() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (entries, rows) = (Log::new(), Log::new());
+    let memory = Memory::new();
     let mut server = Influxd::start(&folder.path().join("influxd"));
     let config = config(&server.url(), folder.path(), Form::Viewer);
-    let sinks = start(&config, folder.path(), &entries, &rows);
-    entries.append(12_345, entry);
-    rows.append(2_500, alert);
+    let sinks = start(&config, folder.path(), &memory);
+    memory.entries.append(12_345, entry);
+    memory.alerts.append(2_500, alert);
+    memory.events.append(2_500, event);
     let status = reach(&sinks.readings, "all readings", |status| status.position == 12_345).await;
     assert_eq!((status.dead_letters, status.missed), (0, 0));
     reach(&sinks.alerts, "all alerts", |status| status.position == 2_500).await;
     assert_eq!(count(&server, "reading", "seq"), readings(12_345));
     assert_eq!(count(&server, "alert", "revision"), 2_500);
+    reach(&sinks.events, "all events", |status| status.position == 2_500).await;
+    assert_eq!(count(&server, "event", "revision"), 2_500);
 
     server.stop();
-    entries.append(20_000, entry);
+    memory.entries.append(20_000, entry);
     reach(&sinks.readings, "the trouble to be told", |status| matches!(status.state, SinkState::Unreachable(_))).await;
     sinks.stop().await;
-    let sinks = start(&config, folder.path(), &entries, &rows);
+    let sinks = start(&config, folder.path(), &memory);
     let status = reach(&sinks.readings, "the trouble to be told again", |status| {
         matches!(status.state, SinkState::Unreachable(_))
     })
@@ -119,13 +136,19 @@ async fn readings_and_alerts_arrive_exactly_though_the_server_and_the_service_st
     assert!(!values(&server, "alert", "lat").contains("48.123"));
     let summaries = values(&server, "alert", "summary");
     assert!(summaries.contains("Suspected fire, located on side A; likely."), "{summaries}");
+    assert!(!values(&server, "event", "lat").contains("48.123"));
+    let summaries = values(&server, "event", "summary");
+    assert!(summaries.contains("A crossing of the line that the rule permits, zone bridge; likely."), "{summaries}");
+    for field in ["subject", "summary", "permission", "labels"] {
+        assert!(!values(&server, "event", field).contains("dev-1"), "{field} names a device");
+    }
     sinks.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_field_of_another_type_in_the_bucket_costs_only_the_lines_that_have_it() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (entries, rows) = (Log::new(), Log::new());
+    let memory = Memory::new();
     let server = Influxd::start(&folder.path().join("influxd"));
     let status = std::process::Command::new("curl")
         .args(["-sf", "-X", "POST", "-H", &format!("Authorization: Token {TOKEN}"), "--data-binary"])
@@ -134,8 +157,9 @@ async fn a_field_of_another_type_in_the_bucket_costs_only_the_lines_that_have_it
         .status()
         .expect("curl");
     assert!(status.success());
-    let sinks = start(&config(&server.url(), folder.path(), Form::Internal), folder.path(), &entries, &rows);
-    entries.append(95, entry);
+    let sinks = start(&config(&server.url(), folder.path(), Form::Internal), folder.path(), &memory);
+    memory.entries.append(95, entry);
+    memory.events.append(20, event);
     let status =
         reach(&sinks.readings, "all readings", |status| status.position == 95 && status.state == SinkState::CaughtUp)
             .await;
@@ -147,18 +171,24 @@ async fn a_field_of_another_type_in_the_bucket_costs_only_the_lines_that_have_it
     assert_eq!(count(&server, "reading", "temperature_c"), 40);
     assert_eq!(count(&server, "reading", "bearing_deg"), readings(95) - 40 - 10, "the internal form has bearings");
     assert!(values(&server, "reading", "lat").contains("48.123456"));
+    reach(&sinks.events, "all events", |status| status.position == 20).await;
+    assert!(values(&server, "event", "lat").contains("48.123456"));
+    assert!(
+        values(&server, "event", "permission").contains("devices dev-1"),
+        "the internal form says who is permitted"
+    );
     sinks.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_token_and_a_missing_bucket_are_told_and_nothing_is_given_up() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (entries, rows) = (Log::new(), Log::new());
+    let memory = Memory::new();
     let server = Influxd::start(&folder.path().join("influxd"));
     std::fs::write(folder.path().join("token"), "wrong").expect("the token's file");
-    entries.append(50, entry);
+    memory.entries.append(50, entry);
     let mut config = config(&server.url(), folder.path(), Form::Internal);
-    let sinks = start(&config, folder.path(), &entries, &rows);
+    let sinks = start(&config, folder.path(), &memory);
     let refused = |word: &'static str| move |status: &truceline::sinks::SinkStatus| matches!(&status.state, SinkState::Refused(why) if why.contains(word));
     reach(&sinks.readings, "the token to be refused", refused("token")).await;
     std::fs::write(folder.path().join("token"), TOKEN).expect("the token's file");
@@ -166,7 +196,7 @@ async fn a_wrong_token_and_a_missing_bucket_are_told_and_nothing_is_given_up() {
     sinks.stop().await;
 
     config.bucket = "nowhere".to_owned();
-    let sinks = start(&config, folder.path(), &entries, &rows);
+    let sinks = start(&config, folder.path(), &memory);
     reach(&sinks.readings, "the bucket to be missed", refused("no bucket 'nowhere'")).await;
     assert_eq!(sinks.cursors.dead_letters("influxdb_readings", 10).expect("the dead letters"), []);
     assert_eq!(count(&server, "reading", "seq"), readings(50));

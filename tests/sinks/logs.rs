@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
-use truceline::sinks::{AlertRow, AlertSource, Delays, Now, ReadingSource, RunningSink, SinkStatus, SourceError};
+use truceline::sinks::{
+    AlertRow, AlertSource, Delays, EventRow, EventSource, Now, ReadingSource, RunningSink, SinkStatus, SourceError,
+};
 use truceline_core::log::{Body, Entry, ReadingEntry};
 use truceline_core::time::{Span, Time};
 use truceline_core::wire::{Encoding, TimeBasis};
@@ -45,6 +47,15 @@ impl ReadingSource for Log<Entry> {
 
 impl AlertSource for Log<AlertRow> {
     fn read(&self, after: u64, max: usize) -> Result<Vec<AlertRow>, SourceError> {
+        Ok(self.after(after, max))
+    }
+    fn head(&self) -> watch::Receiver<u64> {
+        self.head.subscribe()
+    }
+}
+
+impl EventSource for Log<EventRow> {
+    fn read(&self, after: u64, max: usize) -> Result<Vec<EventRow>, SourceError> {
         Ok(self.after(after, max))
     }
     fn head(&self) -> watch::Receiver<u64> {
@@ -114,6 +125,25 @@ pub fn alert(seq: u64) -> AlertRow {
     }))
     .expect("an alert");
     AlertRow { seq, written_at: at, alert }
+}
+
+/// Row `seq` of the event log: 10 events in turn, all said at one moment.
+pub fn event(seq: u64) -> EventRow {
+    let at = moment(1);
+    let position = serde_json::json!({"lat": 48.123_456, "lon": 37.912_345});
+    let event = serde_json::from_value(serde_json::json!({
+        "id": uuid::Uuid::from_u128(u128::from(seq % 10 + 1)), "revision": seq.div_ceil(10), "kind": "permitted",
+        "rule": "crossings", "category": "crossing", "certainty": {"probability": 0.75, "word": "likely"},
+        "subject": "device:dev-1", "zone": "bridge", "started": at, "last": at, "updated_at": at,
+        "where": {"shape": "point", "position": position, "hacc_m": 40.0, "line_distance_m": 12.345,
+            "line_distance_error_m": 2.0, "chainage_m": 100.0, "located_side": "a", "p_side_a": 1.0, "zones": []},
+        "evidence": [{"offset": 7, "device": "dev-1", "boot": 1, "seq": 7, "time": at, "kind": "weather"}],
+        "detections": seq, "count_qualifier": "at_least", "agreement": {"id": "test", "hash": "0"},
+        "timeliness": "live", "status": "actual", "permission": "devices dev-1",
+        "summary": "dev-1 crossed, permitted",
+    }))
+    .expect("an event");
+    EventRow { seq, written_at: at, event }
 }
 
 pub fn quick() -> Delays {

@@ -11,7 +11,8 @@ use truceline_core::time::{Span, Time};
 use super::answer::Answer;
 use super::points::Point;
 use crate::cli::Failure;
-use crate::config::load_agreement;
+use crate::cli::failure::say;
+use crate::config::{load_agreement, unreadable};
 
 /// A GeoJSON file is at most this large.
 const MAX_GEOJSON_BYTES: u64 = 64 << 20;
@@ -61,16 +62,13 @@ impl Against {
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
                 return Err(fault("is not UTF-8; name a GeoJSON file".to_owned()));
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(fault("there is no such file; name a GeoJSON file".to_owned()));
-            }
-            Err(error) => return Err(fault(format!("cannot be read: {error}"))),
+            Err(error) => return Err(fault(unreadable(&error, "a GeoJSON file"))),
         }
         let (terms, repairs) = Self::shape(&text).map_err(|faults| {
             Failure::config(faults.into_iter().map(|fault| format!("{}: {fault}", file.display())))
         })?;
         for repair in repairs {
-            eprintln!("truceline: repaired: {}: {repair}", file.display());
+            say(format_args!("repaired: {}: {repair}", file.display()));
         }
         Ok(Self { terms, hacc_m })
     }
@@ -98,6 +96,11 @@ impl Against {
                 }
             }
         }
+    }
+
+    /// An agreement may have zones alone.
+    pub(super) fn has_no_line(&self) -> bool {
+        matches!(&self.terms, Terms::Agreement(agreement, _) if agreement.lines.is_empty())
     }
 
     /// The time of points without one, where another time would mean another version of the primary line or of a zone.

@@ -1,9 +1,11 @@
-//! InfluxDB 2: readings and alerts as points, for analysis and dashboards.
+//! InfluxDB 2: readings, alerts and events as points, for analysis and dashboards.
 
 mod alert;
 mod client;
+mod event;
 mod line;
 mod reading;
+mod revision;
 #[cfg(test)]
 mod tests;
 
@@ -19,9 +21,11 @@ use url::Url;
 use client::{Refusal, Target, Writer};
 
 use super::cursors::{DeadLetter, Place};
-use super::feed::{Alerts, Readings};
+use super::feed::{Alerts, Events, Readings};
 use super::worker::{self, Delivered, Delivery, Pace, Setback, Worker};
-use super::{AlertRow, AlertSource, Cursors, Delays, Form, Generation, Now, ReadingSource, RunningSink};
+use super::{
+    AlertRow, AlertSource, Cursors, Delays, EventRow, EventSource, Form, Generation, Now, ReadingSource, RunningSink,
+};
 
 /// Lines of one request.
 const MAX_LINES: usize = 5_000;
@@ -51,18 +55,27 @@ pub struct InfluxConfig {
     pub generation: Generation,
 }
 
-/// Starts the two loops, for readings and for alerts, each with a cursor of its own.
+/// The logs that go there.
+pub struct Logs {
+    /// Readings.
+    pub readings: Arc<dyn ReadingSource>,
+    /// Alerts.
+    pub alerts: Arc<dyn AlertSource>,
+    /// Events.
+    pub events: Arc<dyn EventSource>,
+}
+
+/// Starts the three loops, for readings, alerts and events, each with a cursor of its own.
 ///
 /// Must be called within a Tokio runtime. A server that is absent is no error: it is
 /// tried again until it is there.
 pub fn start_influx(
     config: &InfluxConfig,
-    readings: Arc<dyn ReadingSource>,
-    alerts: Arc<dyn AlertSource>,
+    logs: Logs,
     cursors: &Cursors,
     now: &Now,
     stop: &CancellationToken,
-) -> [RunningSink; 2] {
+) -> [RunningSink; 3] {
     let hold = match config.form {
         Form::Viewer => Span::from_nanos(i64::try_from(config.viewer_delay.as_nanos()).unwrap_or(i64::MAX)),
         Form::Internal => Span::default(),
@@ -88,21 +101,31 @@ pub fn start_influx(
         generation: config.generation,
     };
     let form = config.form;
+    let points = || Points { writer: Writer::new(target.clone()), form };
     [
         worker::start(Worker {
             place: place("influxdb_readings"),
             pace: pace.clone(),
-            feed: Arc::new(Readings(readings)),
-            delivery: Points { writer: Writer::new(target.clone()), form },
+            feed: Arc::new(Readings(logs.readings)),
+            delivery: points(),
             cursors: cursors.clone(),
             now: Arc::clone(now),
             stop: stop.clone(),
         }),
         worker::start(Worker {
             place: place("influxdb_alerts"),
+            pace: pace.clone(),
+            feed: Arc::new(Alerts(logs.alerts)),
+            delivery: points(),
+            cursors: cursors.clone(),
+            now: Arc::clone(now),
+            stop: stop.clone(),
+        }),
+        worker::start(Worker {
+            place: place("influxdb_events"),
             pace,
-            feed: Arc::new(Alerts(alerts)),
-            delivery: Points { writer: Writer::new(target), form },
+            feed: Arc::new(Events(logs.events)),
+            delivery: points(),
             cursors: cursors.clone(),
             now: Arc::clone(now),
             stop: stop.clone(),
@@ -153,6 +176,18 @@ impl Delivery<Entry> for Points {
 impl Delivery<AlertRow> for Points {
     async fn deliver(&mut self, rows: Arc<Vec<AlertRow>>) -> Result<Delivered, Setback> {
         let point = |row| alert::line_of(row, self.form).map(|line| Point { position: row.seq, line });
+        let points = rows.iter().filter_map(point).collect();
+        self.send(points, Vec::new()).await
+    }
+
+    async fn probe(&mut self) -> Result<(), Setback> {
+        self.writer.probe().await
+    }
+}
+
+impl Delivery<EventRow> for Points {
+    async fn deliver(&mut self, rows: Arc<Vec<EventRow>>) -> Result<Delivered, Setback> {
+        let point = |row| event::line_of(row, self.form).map(|line| Point { position: row.seq, line });
         let points = rows.iter().filter_map(point).collect();
         self.send(points, Vec::new()).await
     }

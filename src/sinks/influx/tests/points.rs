@@ -142,6 +142,34 @@ fn the_page_tells_the_fields_of_an_alert() {
 }
 
 #[test]
+fn the_page_tells_the_fields_of_an_event_and_the_viewers_form_names_no_device() {
+    let at = truceline_core::time::Time::from_nanos(1);
+    let event = serde_json::from_value(json!({
+        "id": "00000000-0000-0000-0000-000000000001", "revision": 1, "kind": "permitted", "rule": "r",
+        "category": "crossing", "certainty": {"probability": 0.5, "word": "likely"}, "subject": "device:st-7", "zone": "z",
+        "started": at, "last": at, "ended": at, "ended_reason": "resolved", "updated_at": at,
+        "where": {"shape": "disc", "position": {"lat": 1.2345, "lon": 2}, "radius_m": 3, "line_distance_m": 4,
+            "line_distance_error_m": 5, "chainage_m": 6, "located_side": "a", "p_side_a": 1, "zones": []},
+        "detections": 1, "count_qualifier": "at_least", "agreement": {"id": "a", "hash": "0"},
+        "timeliness": "live", "status": "actual", "permission": "device st-7", "labels": ["late_notice"],
+        "summary": "st-7 crossed",
+    }))
+    .unwrap();
+    let row = crate::sinks::EventRow { seq: 1, written_at: at, event };
+    let told = told("## Measurement `event`", 2);
+    let [internal, viewer] =
+        [Form::Internal, Form::Viewer].map(|form| super::super::event::line_of(&row, form).unwrap());
+    for key in told.keys() {
+        assert!(internal.contains(&format!("{key}=")), "{key} is not in {internal}");
+        assert!(key == "permission" || viewer.contains(&format!("{key}=")), "{key} is not in {viewer}");
+    }
+    assert_eq!(internal.matches('=').count(), told.len() + 2, "the fields and two tags: {internal}");
+    assert_eq!(viewer.matches('=').count(), told.len() + 1, "all but the permission: {viewer}");
+    assert!(internal.contains("1.2345") && internal.matches("st-7").count() == 3, "{internal}");
+    assert!(!viewer.contains("1.2345") && !viewer.contains("st-7"), "{viewer}");
+}
+
+#[test]
 fn the_viewers_form_tells_no_place_better_than_a_kilometre_and_no_direction() {
     let secrets = [
         "48.12345", "37.91234", "48.13345", "37.92234", "121.5", "4.25", "7.5", "132.375", "77.125", "1234.5",
