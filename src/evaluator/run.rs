@@ -277,10 +277,11 @@ impl<M: Machine> Runner<'_, M> {
     }
 }
 
-fn by_name(hit: &LimitsHit) -> [(&'static str, u64); 12] {
+fn by_name(hit: &LimitsHit) -> [(&'static str, u64); 13] {
     [
         ("unknown_devices", hit.unknown_devices),
         ("tracks", hit.tracks),
+        ("late_sightings", hit.late_sightings),
         ("open_alerts", hit.open_alerts),
         ("open_events", hit.open_events),
         ("budgets", hit.budgets),

@@ -10,6 +10,14 @@ pub const MAX_UNKNOWN_DEVICES: usize = 20_000;
 pub const MAX_TRACKS: usize = 50_000;
 /// Tracks of one device; beyond it the one that arrived longest ago is forgotten.
 pub const MAX_TRACKS_PER_DEVICE: usize = 256;
+/// Sightings of one track that are kept since they came late, or lie beside what may come late: a week, one every ten
+/// minutes. Beyond it what lies between two that say the same is forgotten, then the oldest by their own time; what comes
+/// from before those is not judged.
+pub const MAX_LATE_SIGHTINGS_PER_TRACK: usize = 1_100;
+/// The same of all tracks together; beyond it those of the tracks that arrived longest ago are forgotten.
+pub const MAX_LATE_SIGHTINGS: usize = 100_000;
+/// Times in which one track was seen live that are remembered; what comes late from before is not judged.
+pub const MAX_LIVE_RUNS: usize = 64;
 /// Open alerts; beyond it the one that had evidence longest ago ends with `limit`.
 pub const MAX_OPEN_ALERTS: usize = 20_000;
 /// Open events of what is permitted; beyond it the one that had evidence longest ago ends with `limit`.
@@ -62,6 +70,9 @@ pub struct LimitsHit {
     pub unknown_devices: u64,
     /// Tracks forgotten.
     pub tracks: u64,
+    /// Sightings that came late and were forgotten, or not judged, since what was beside them was forgotten.
+    #[serde(default)]
+    pub late_sightings: u64,
     /// Alerts ended with `limit`.
     pub open_alerts: u64,
     /// Events ended with `limit`.

@@ -27,6 +27,7 @@ mod known;
 mod limits;
 mod located;
 mod pairs;
+mod past;
 mod polar;
 mod record;
 mod regions;

@@ -7,6 +7,7 @@ use super::located::{Located, SIGMAS_95_ONE_AXIS};
 use super::polar::Polar;
 use super::record::Stand;
 use super::terms::Terms;
+use super::tracks::Step;
 use super::trail::Verdict;
 use crate::agreement::{Rule, Severity};
 use crate::alert::{Evidence, PlaceExtent};
@@ -123,6 +124,11 @@ impl<'a> Sighting<'a> {
             details: serde_json::Map::new(),
             permitted: None,
         }
+    }
+
+    /// The step of its track that it is, for something that no record looked at.
+    pub(super) fn step(&self, stand: Option<Stand>, fastest_mps: f64) -> Step {
+        Step { time: self.time(), late: self.late, stand, fastest_mps, worth: None }
     }
 
     /// What is asked of a permission for something sensed now.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::limits::{EVICTED_PART, LimitsHit, MAX_TRACK_GAP, MAX_TRACKS, MAX_TRACKS_PER_DEVICE};
+use super::past::{Pasts, Seen};
 use super::record::Stand;
 use super::trail::{Trail, Verdict};
 use super::way::Way;
@@ -47,11 +48,22 @@ impl TrackKey {
 pub(super) struct Step {
     /// Reading time.
     pub(super) time: Time,
+    pub(super) late: bool,
     pub(super) stand: Option<Stand>,
     /// Faster than this it cannot have moved.
     pub(super) fastest_mps: f64,
-    /// What was known of where it is holds no more.
-    pub(super) restarted: bool,
+    /// What its place is worth, if that is known already.
+    pub(super) worth: Option<Verdict>,
+}
+
+/// What follows from a sighting.
+pub(super) enum Taken<'a> {
+    /// It is the newest of its track; whether it is not the same object, or not the same place, as before.
+    Newest(&'a mut Track, bool),
+    /// It came late, or after its track was lost, and lies before what is known.
+    Earlier,
+    /// Nothing: it is neither newer nor from a time in which its track was lost, was seen live, or its position is doubted.
+    Nothing,
 }
 
 /// What is known of one track.
@@ -63,6 +75,12 @@ pub(super) struct Track {
     /// Until when it is known to be the same one: its latest sighting that was believed, of a watched device
     /// whatever was heard since at short intervals.
     known: Time,
+    /// Since when it was seen without a gap.
+    began: Time,
+    /// It was lost and came back: what was made meanwhile may still come.
+    returned: bool,
+    /// Since when it was seen live.
+    live_from: Option<Time>,
     trail: Trail,
     /// It was lost for too long, or jumped, and started anew.
     pub(super) restarted: bool,
@@ -104,45 +122,76 @@ pub(super) struct Inside {
 pub(super) struct Tracks {
     #[serde(with = "super::pairs")]
     by_key: BTreeMap<TrackKey, Track>,
+    pub(super) past: Pasts,
+}
+
+impl Track {
+    /// Whether what is sighted now may lie beside what comes late: its side is not known since it was lost, or came late.
+    pub(super) fn is_edge(&self, step: &Step) -> bool {
+        step.late || self.sure.is_empty() || step.time.since(self.began) <= MAX_TRACK_GAP
+    }
+
+    /// The ends of what was seen of it, beside which what comes late may lie.
+    fn ends(&self, fastest_mps: f64) -> BTreeMap<Time, Seen> {
+        let seen = |stand| Seen { stand, fastest_mps, anew: false, sure: Vec::new(), stays: Vec::new() };
+        let mut ends = BTreeMap::new();
+        if let Some((time, stand)) = self.trail.last() {
+            ends.insert(time, seen(Some(stand)));
+        }
+        for (rule, sure) in &self.sure {
+            let end = ends.entry(sure.time).or_insert_with(|| seen(Some(sure.stand)));
+            end.sure.push((rule.clone(), sure.clone()));
+        }
+        ends
+    }
 }
 
 impl Tracks {
-    /// Takes a sighting in; `None` if nothing follows from it: it is not newer than what is known of the track, or its
-    /// position is doubted.
-    pub(super) fn advance(
-        &mut self,
-        key: &TrackKey,
-        step: &Step,
-        now: Time,
-        limits: &mut LimitsHit,
-    ) -> Option<&mut Track> {
-        let Step { time, stand, fastest_mps, restarted } = *step;
+    /// Takes a sighting in.
+    pub(super) fn take(&mut self, key: &TrackKey, step: &Step, now: Time, limits: &mut LimitsHit) -> Taken<'_> {
+        let Step { time, late, stand, fastest_mps, worth } = *step;
         if !self.by_key.contains_key(key) {
             self.make_room(key, limits);
             let track = Track {
                 arrived: now,
                 time,
                 known: time,
+                began: time,
+                returned: false,
+                live_from: (!late).then_some(time),
                 trail: Trail::from(time, stand),
                 restarted: false,
                 sure: BTreeMap::new(),
                 inside: BTreeMap::new(),
                 permitted: BTreeMap::new(),
             };
-            return Some(self.by_key.entry(key.clone()).or_insert(track));
+            return Taken::Newest(self.by_key.entry(key.clone()).or_insert(track), false);
         }
-        let track = self.by_key.get_mut(key)?;
+        let Some(track) = self.by_key.get_mut(key) else { return Taken::Nothing };
         track.arrived = now;
         if time <= track.time {
-            return None;
+            let unseen = track.live_from.is_none_or(|live| time < live);
+            return if (late || track.returned) && unseen { Taken::Earlier } else { Taken::Nothing };
         }
         track.time = time;
-        let verdict = if restarted || time.since(track.known) > MAX_TRACK_GAP {
-            track.trail = Trail::from(time, stand);
-            Verdict::Restarted
-        } else {
-            stand.map_or(Verdict::Believed, |stand| track.trail.take(time, stand, fastest_mps))
+        let lost = time.since(track.known) > MAX_TRACK_GAP;
+        if lost {
+            for (time, seen) in track.ends(fastest_mps) {
+                self.past.keep(key, time, seen, now, limits);
+            }
+            if let Some(live) = track.live_from.take() {
+                self.past.was_live(key, live, track.known, limits);
+            }
+            (track.began, track.returned) = (time, true);
+        }
+        let verdict = match worth {
+            _ if lost => Verdict::Restarted,
+            Some(worth) => worth,
+            None => stand.map_or(Verdict::Believed, |stand| track.trail.take(time, stand, fastest_mps)),
         };
+        if lost || worth.is_some() {
+            track.trail = Trail::from(time, stand);
+        }
         match verdict {
             Verdict::Believed => {}
             Verdict::Restarted => {
@@ -153,11 +202,14 @@ impl Tracks {
             }
             Verdict::Doubted => {
                 limits.doubted_positions += 1;
-                return None;
+                return Taken::Nothing;
             }
         }
         track.known = track.known.max(time);
-        Some(track)
+        if !late {
+            track.live_from = track.live_from.or(Some(time));
+        }
+        Taken::Newest(track, verdict == Verdict::Restarted && !lost)
     }
 
     /// A watched device was heard and said nothing that can be believed of where it is: it is still the same device.
@@ -187,6 +239,7 @@ impl Tracks {
     fn forget(&mut self, oldest: impl Iterator<Item = (Time, TrackKey)>, limits: &mut LimitsHit) {
         for (_, key) in oldest {
             self.by_key.remove(&key);
+            self.past.forget(&key);
             limits.tracks += 1;
         }
     }

@@ -91,6 +91,11 @@ impl Trail {
         self.last.is_none_or(|last| last.reaches(Fix { time, stand }, fastest_mps))
     }
 
+    /// When and where it was last believed to be.
+    pub(super) fn last(&self) -> Option<(Time, Stand)> {
+        self.last.map(|last| (last.time, last.stand))
+    }
+
     /// The last believed place.
     pub(super) fn stand(&self) -> Option<Stand> {
         self.last.map(|last| last.stand)
@@ -119,6 +124,11 @@ impl Fix {
     fn apart_m(self, other: Self) -> f64 {
         distance_m(self.stand.position, other.stand.position)
     }
+}
+
+/// Whether something that is no faster can have come from the one place to the other.
+pub(super) fn reaches(from: (Time, Stand), to: (Time, Stand), fastest_mps: f64) -> bool {
+    Fix { time: from.0, stand: from.1 }.reaches(Fix { time: to.0, stand: to.1 }, fastest_mps)
 }
 
 /// An upper bound of the distance, for the many positions that are near.

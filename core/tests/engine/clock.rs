@@ -150,3 +150,20 @@ fn ids_that_nobody_registered_raise_no_alert_about_their_clocks() {
     }
     assert_eq!(scene.only_alert().subject, "device:st01-ac01");
 }
+
+#[test]
+fn one_number_that_is_far_too_high_does_not_end_the_judgement_of_a_clock() {
+    let mut scene = Scene::new(RULE, &sensor());
+    let mut seen = |seq: u64, made: f64, arrived: f64, uptime: f64| {
+        let mut fields = health(Some(uptime));
+        fields["seq"] = seq.into();
+        scene.reading("st01-ac01", made, arrived, fields);
+        scene.alerts().len()
+    };
+    seen(1 << 52, 0.0, 0.1, 10.0);
+    for minute in 1..5_u32 {
+        let second = f64::from(minute) * 60.0;
+        assert_eq!(seen(u64::from(minute), second, second + 0.1, second + 10.0), 0);
+    }
+    assert_eq!(seen(5, 295.0, 300.1, 310.0), 1, "five seconds back");
+}

@@ -91,9 +91,13 @@ fn an_upload_of_stored_positions_does_not_touch_what_is_live() {
         scene.reading("st01-rd01", made, 7_050.0, sighting("t1", "tank", (north, 1_000.0), 10.0));
     }
     scene.track(7_060.0, "t1", "tank", (6_000.0, 1_000.0), 10.0);
-    let now = scene.only_alert();
+    let alerts = scene.alerts();
+    let [now, stored] = alerts.as_slice() else { panic!("{alerts:#?}") };
     assert_eq!((now.id, now.ended, now.timeliness), (live.id, None, Timeliness::Live));
     assert_eq!(now.details["since"], t(7_000.0).to_string());
+    // What the store itself shows is told as what it is; the wild position adds nothing.
+    assert_eq!((stored.category.as_str(), stored.timeliness, stored.detections), ("crossing", Timeliness::Late, 1));
+    assert!(stored.last <= t(160.0));
 }
 
 #[test]

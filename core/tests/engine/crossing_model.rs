@@ -34,22 +34,58 @@ fn sure_side(north_m: f64, hacc_m: f64) -> Option<bool> {
     (sigmas.abs() >= 1.644_853_6).then_some(sigmas > 0.0)
 }
 
+/// A sighting as the model keeps it: second, metres north, 95 % radius.
+type Known = (f64, f64, f64);
+
+/// Nobody lost it in between, and it can have come there.
+fn linked(before: &Known, after: &Known) -> bool {
+    let seconds = after.0 - before.0;
+    seconds <= 600.0 && (after.1 - before.1).abs() <= 120.0 * seconds + before.2 + after.2
+}
+
+/// What is judged, in order of time: all that is in order, and what comes late, or after a
+/// gap, from a time that was not seen live.
+fn judged(walk: &[Step]) -> Vec<Known> {
+    let mut known: Vec<Known> = Vec::new();
+    let mut live: Vec<(f64, f64)> = Vec::new();
+    let mut now = 0.0;
+    for (after_s, north_m, hacc_m, out_of_order) in walk {
+        if *out_of_order {
+            let made = now - after_s;
+            let place = known.partition_point(|(time, ..)| *time < made);
+            let one = (made, *north_m, *hacc_m);
+            let [before, after] = [place.checked_sub(1).map(|i| known[i]), known.get(place).copied()];
+            let bridged = before.zip(after).is_some_and(|(before, after)| linked(&before, &after));
+            let fits =
+                before.is_some_and(|before| linked(&before, &one)) && after.is_some_and(|after| linked(&one, &after));
+            let seen = live.iter().any(|(from, to)| *from <= made && made <= *to);
+            if (*after_s > 300.0 || live.len() > 1) && !seen && (fits || !bridged) {
+                known.insert(place, one);
+            }
+            continue;
+        }
+        now += after_s;
+        match live.last_mut() {
+            Some((_, to)) if now - *to <= 600.0 => *to = now,
+            _ => live.push((now, now)),
+        }
+        known.push((now, *north_m, *hacc_m));
+    }
+    known
+}
+
 /// Crossings to A and to B.
 fn crossings(walk: &[Step]) -> (u64, u64) {
     let (mut to_a, mut to_b) = (0, 0);
     let mut last: Option<bool> = None;
-    // Only what is in order counts; after a long gap nothing is known.
-    let mut gap_s = 0.0;
-    for (after_s, north_m, hacc_m, out_of_order) in walk {
-        if *out_of_order {
-            continue;
-        }
-        gap_s += after_s;
-        if gap_s > 600.0 {
+    let mut before: Option<Known> = None;
+    for one in judged(walk) {
+        // After a long gap nothing is known.
+        if before.is_some_and(|before| !linked(&before, &one)) {
             last = None;
         }
-        gap_s = 0.0;
-        let Some(side) = sure_side(*north_m, *hacc_m) else { continue };
+        before = Some(one);
+        let Some(side) = sure_side(one.1, one.2) else { continue };
         match (last, side) {
             (Some(false), true) => to_a += 1,
             (Some(true), false) => to_b += 1,

@@ -129,3 +129,53 @@ fn what_a_device_of_doubtful_position_hears_is_within_a_wider_disc() {
     let PlaceExtent::Disc { position, radius_m } = alert.place.unwrap().extent else { panic!("a disc") };
     assert!((position.lat - at(1_000.0, 0.0).0).abs() < 1e-6 && (radius_m - 2_210.0).abs() < 1.0, "{radius_m}");
 }
+
+/// A watched device at most 30 m/s fast, by (second, metres north).
+fn driven(way: &[(f64, f64)]) -> Scene {
+    let mut scene = Scene::new(RULE, &mobile("st02-v1", "st02", "watched = true\nmax_speed_mps = 30"));
+    for (second, north) in way {
+        scene.reading("st02-v1", *second, second + 0.2, health(*north));
+    }
+    scene
+}
+
+#[test]
+fn a_spoof_that_lasts_longer_than_the_honest_run_pins_nothing_and_makes_up_no_crossing() {
+    let mut way = vec![(0.0, 300.0), (30.0, 310.0)];
+    way.extend((2..120).map(|i| (f64::from(i) * 30.0, -60_000.0)));
+    let spoofed = driven(&way);
+    assert!(spoofed.alerts().is_empty() && !is_doubtful(&spoofed, "st02-v1"), "what lasts is taken");
+    // Back where it was all the time: doubted at first, then taken.
+    way.extend([(3_600.0, 320.0), (3_630.0, 320.0)]);
+    let back = driven(&way);
+    assert!(back.alerts().is_empty() && is_doubtful(&back, "st02-v1"));
+    way.push((3_660.0, 320.0));
+    let taken = driven(&way);
+    assert!(taken.alerts().is_empty() && !is_doubtful(&taken, "st02-v1"));
+    let status = &taken.engine.devices()[0];
+    assert!((status.position.unwrap().lat - at(320.0, 0.0).0).abs() < 1e-9);
+    // And now it really crosses.
+    way.push((3_690.0, -300.0));
+    let alert = driven(&way).only_alert();
+    assert_eq!(
+        (alert.details["direction"].as_str(), alert.labels.as_slice()),
+        (Some("a_to_b"), ["track_restarted".to_owned()].as_slice())
+    );
+}
+
+#[test]
+fn a_short_spoof_leaves_the_honest_place_and_the_crossing_from_there_is_told() {
+    let scene = driven(&[(0.0, 300.0), (30.0, -60_000.0), (60.0, -60_000.0), (90.0, 320.0), (120.0, -300.0)]);
+    assert_eq!(scene.only_alert().details["direction"], "a_to_b");
+}
+
+#[test]
+fn two_receivers_with_one_id_make_up_no_crossing() {
+    let way: Vec<_> = (0..60).map(|i| (f64::from(i) * 30.0, if i % 2 == 0 { 5_000.0 } else { -5_000.0 })).collect();
+    let scene = driven(&way);
+    assert!(scene.alerts().is_empty());
+    assert!(is_doubtful(&scene, "st02-v1"), "the second one is never believed");
+    // Two of one, then two of the other: never three in a row.
+    let way: Vec<_> = (0..60).map(|i| (f64::from(i) * 30.0, if i % 4 < 2 { 5_000.0 } else { -5_000.0 })).collect();
+    assert!(driven(&way).alerts().is_empty());
+}

@@ -24,6 +24,7 @@ mod flood;
 mod hostile;
 mod interference;
 mod interference_model;
+mod late_tracks;
 mod limits;
 mod no_fire;
 mod no_flight;

@@ -32,11 +32,16 @@ const UPTIME_DRIFT: f64 = 2e-4;
 /// How sure what the readings' own numbers show is: they may be garbled, or our own clock wrong.
 const SHOWN: f64 = 0.95;
 
+/// So many live readings in a row with lower numbers are what the others are measured against from then on.
+const OUTRANKED: u32 = 3;
+
 /// What one rule knows of one device's clock.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(in crate::engine) struct ClockWatch {
     /// A reading whose time agreed with what was known.
     anchor: Option<Stamp>,
+    /// Live readings in a row that were numbered before it.
+    outranked: u32,
     /// Since when it seems so.
     ahead: Option<Time>,
     jumped: Option<Time>,
@@ -161,8 +166,14 @@ fn jump(
         return None;
     };
     if stamp.seq <= anchor.seq {
+        // One number that is far too high is not to end the judgement of all that follows.
+        watch.outranked += u32::from(live);
+        if watch.outranked >= OUTRANKED {
+            (watch.anchor, watch.jumped, watch.outranked) = (Some(stamp), None, 0);
+        }
         return None;
     }
+    watch.outranked = 0;
     let moved_ms = stamp.moved_since(&anchor);
     // A clock that stepped back makes a live reading look late; otherwise a late one is of a store.
     if !live && moved_ms >= 0.0 {

@@ -16,12 +16,15 @@ use crate::engine::book::Book;
 use crate::engine::finding::{Asked, Follow, IN_AREA, PlaceBy, after_activities, in_force};
 use crate::engine::frame::Frame;
 use crate::engine::ground;
-use crate::engine::located::SURE;
+use crate::engine::located::{Located, SURE};
+use crate::engine::past::{Past, Seen};
+use crate::engine::record::Stand;
 use crate::engine::sighting::Sighting;
 use crate::engine::tracks::{Sure, Track};
 use crate::engine::way::{STEADY, Way};
 use crate::engine::words;
 use crate::geometry::{Course, Side};
+use crate::id::Id;
 use crate::time::Span;
 
 /// Label of a crossing whose moment is not known.
@@ -31,52 +34,115 @@ const PAST_LINE_END: &str = "past_line_end";
 /// Halvings of the straight way to find where it meets the line: to less than a millimetre of a kilometre.
 const HALVINGS: usize = 24;
 
+/// The sides that are sure of a sighting.
+#[derive(Default)]
+pub(super) struct Sides {
+    pub(super) sure: Vec<(Id, Sure)>,
+    /// The rules to which the sighting is to be judged beside what came late.
+    pub(super) fresh: Vec<Id>,
+}
+
 /// From which probability on a side is sure: the rule's threshold, unless that would call both sides sure.
 fn sure_from(rule: &Rule) -> f64 {
     if rule.threshold > 0.5 { rule.threshold } else { SURE }
 }
 
+/// The side that is sure, under a rule that counts the object.
+fn sure(
+    sighting: &Sighting<'_>,
+    object: &Object,
+    stand: Stand,
+    located: &Located<'_>,
+    rule: &Rule,
+) -> Option<(Sure, bool)> {
+    let counted = rule.classes.is_empty() || object.class.is_none_or(|class| rule.classes.contains(class));
+    if !counted {
+        return None;
+    }
+    let time = sighting.time();
+    let (_, line) = sighting.terms.line(rule.line.as_ref(), time)?;
+    let a = located.side_a(rule.line.as_ref())?;
+    let (side, probability) = if a >= 0.5 { (Side::A, a) } else { (Side::B, 1.0 - a) };
+    let way = Way::from(time, stand);
+    let sure = Sure { side, probability, time, stand, way, line, evidence: sighting.evidence() };
+    Some((sure, probability >= sure_from(rule)))
+}
+
+fn rules<'a>(sighting: &Sighting<'a>) -> impl Iterator<Item = &'a Rule> {
+    sighting.terms.agreement.rules.iter().filter(|rule| rule.kind == RuleKind::Crossing)
+}
+
+/// Judges the newest sighting of a track. Of one at an edge of what was seen it says the sides that are sure, and under
+/// which rules none was known before.
 pub(super) fn judge(
     sighting: &Sighting<'_>,
     object: &Object,
-    fastest_mps: f64,
+    (fastest_mps, edge): (f64, bool),
     track: &mut Track,
     book: &mut Book,
     frame: &mut Frame,
-) {
-    let (Some(stand), Some(extent)) = (object.stand(), object.extent) else { return };
+) -> Sides {
+    let mut sides = Sides::default();
+    let (Some(stand), Some(extent)) = (object.stand(), object.extent) else { return sides };
     let time = sighting.time();
     let located = sighting.located(extent);
-    for rule in sighting.terms.agreement.rules.iter().filter(|rule| rule.kind == RuleKind::Crossing) {
-        let counted = rule.classes.is_empty() || object.class.is_none_or(|class| rule.classes.contains(class));
-        if !counted {
-            continue;
-        }
-        let Some((line, print)) = sighting.terms.line(rule.line.as_ref(), time) else { continue };
-        if track.sure.get(&rule.id).is_some_and(|sure| sure.line != print) {
+    for rule in rules(sighting) {
+        let Some((here, is_sure)) = sure(sighting, object, stand, &located, rule) else { continue };
+        if track.sure.get(&rule.id).is_some_and(|sure| sure.line != here.line) {
             // The line moved, not the object.
             track.sure.remove(&rule.id);
         }
-        let Some(a) = located.side_a(rule.line.as_ref()) else { continue };
-        let (side, probability) = if a >= 0.5 { (Side::A, a) } else { (Side::B, 1.0 - a) };
-        let before = track.sure.get_mut(&rule.id);
-        let sure = probability >= sure_from(rule);
-        if let Some(before) = before {
+        if let Some(before) = track.sure.get_mut(&rule.id) {
             before.way.step(time, stand, fastest_mps);
             // One that is not sure to be what the rule is about waits until it is.
-            let waits = before.side != side && object.counted(rule) * probability < sure_from(rule);
-            if !sure || waits {
+            let waits = before.side != here.side && object.counted(rule) * here.probability < sure_from(rule);
+            if !is_sure || waits {
                 before.way.passes(stand);
                 continue;
             }
-        } else if !sure {
+        } else if !is_sure {
             continue;
         }
-        let way = Way::from(time, stand);
-        let here = Sure { side, probability, time, stand, way, line: print, evidence: sighting.evidence() };
-        let Some(before) = track.sure.insert(rule.id.clone(), here.clone()) else { continue };
-        if before.side != side {
-            report(sighting, object, track.restarted, rule, &line.course(), (&before, &here), book, frame);
+        if edge {
+            sides.sure.push((rule.id.clone(), here.clone()));
+        }
+        let Some(before) = track.sure.insert(rule.id.clone(), here.clone()) else {
+            sides.fresh.push(rule.id.clone());
+            continue;
+        };
+        if before.side != here.side {
+            report(sighting, object, track.restarted, rule, (&before, &here), book, frame);
+        }
+    }
+    sides
+}
+
+/// The sides that are sure of a sighting that is not the newest of its track.
+pub(super) fn sides(sighting: &Sighting<'_>, object: &Object) -> Sides {
+    let mut sides = Sides { fresh: rules(sighting).map(|rule| rule.id.clone()).collect(), ..Sides::default() };
+    let (Some(stand), Some(extent)) = (object.stand(), object.extent) else { return sides };
+    let located = sighting.located(extent);
+    for rule in rules(sighting) {
+        if let Some((here, true)) = sure(sighting, object, stand, &located, rule) {
+            sides.sure.push((rule.id.clone(), here));
+        }
+    }
+    sides
+}
+
+/// Judges a sighting among those that are beside it in time.
+pub(super) fn judge_beside(
+    sighting: &Sighting<'_>,
+    object: &Object,
+    (past, seen, fresh): (&Past, &Seen, &[Id]),
+    book: &mut Book,
+    frame: &mut Frame,
+) {
+    for rule in rules(sighting).filter(|rule| fresh.contains(&rule.id)) {
+        for (before, after) in past.crossings(sighting.time(), seen, &rule.id) {
+            if object.counted(rule) * before.probability.min(after.probability) >= sure_from(rule) {
+                report(sighting, object, false, rule, (&before, &after), book, frame);
+            }
         }
     }
 }
@@ -99,25 +165,25 @@ fn meets(course: &Course, before: &Sure, after: &Sure) -> f64 {
     f64::midpoint(from, to)
 }
 
-#[expect(clippy::too_many_arguments, reason = "what crossed, what, from where to where, and where it is told")]
 fn report<'a>(
     sighting: &Sighting<'a>,
     object: &Object,
     restarted: bool,
     rule: &'a Rule,
-    course: &Course,
     (before, after): (&Sure, &Sure),
     book: &mut Book,
     frame: &mut Frame,
 ) {
-    let part = meets(course, before, after);
+    let Some((line, _)) = sighting.terms.line(rule.line.as_ref(), after.time) else { return };
+    let course = line.course();
+    let part = meets(&course, before, after);
     let gap = after.time.since(before.time);
     // To the millisecond: an interpolation is no better.
     let into_gap = Span::from_secs_f64((gap.secs_f64() * part * 1_000.0).round() / 1_000.0);
     let crossed_at = before.time + into_gap.min(gap);
     let position = ground::between(before.stand.position, after.stand.position, part);
     let extent = PlaceExtent::Point { position, hacc_m: before.way.radius_m(position) };
-    let located = sighting.located(extent);
+    let located = Located::new(extent, after.time, sighting.terms);
     let area = if rule.areas.is_empty() { 1.0 } else { located.in_any(&rule.areas) };
     let into = rule.sides.is_empty() || rule.sides.contains(&after.side);
     let steady = gap <= STEADY;
@@ -139,7 +205,12 @@ fn report<'a>(
     finding.extent = Some(extent);
     finding.place_by = PlaceBy::Between;
     finding.follow = Follow::Latest;
-    finding.evidence.insert(0, before.evidence.clone());
+    finding.time = after.time;
+    for evidence in [&after.evidence, &before.evidence] {
+        if !finding.evidence.contains(evidence) {
+            finding.evidence.insert(0, evidence.clone());
+        }
+    }
     let when = if steady { (crossed_at, crossed_at) } else { (before.time, after.time) };
     let asked =
         Asked { device: &sighting.entry.device, class: object.class(), when, located: Some(&located), height: None };
@@ -154,7 +225,7 @@ fn report<'a>(
     }
     let fix = course.locate(position);
     // At an area's boundary nothing ends.
-    let past_end = matches!(course, Course::Line(_)) && fix.beyond_end != 0;
+    let past_end = matches!(*course, Course::Line(_)) && fix.beyond_end != 0;
     let where_ = if past_end { ", past the end of the line," } else { "" };
     if past_end {
         finding.labels.push(PAST_LINE_END.to_owned());

@@ -7,7 +7,7 @@
 //! and permits nothing.
 
 use super::objects::{Object, wanted};
-use super::stay::Stay;
+use super::stay::{Beside, Stay};
 use crate::agreement::RuleKind;
 use crate::alert::PlaceExtent;
 use crate::engine::book::Book;
@@ -15,8 +15,9 @@ use crate::engine::finding::PlaceBy;
 use crate::engine::frame::Frame;
 use crate::engine::height::Height;
 use crate::engine::limits::{MAX_HEARD_GAP, MAX_TRACK_GAP};
+use crate::engine::past::{Mark, Seen};
 use crate::engine::sighting::Sighting;
-use crate::engine::tracks::{Sort, Step, TrackKey, Tracks};
+use crate::engine::tracks::{Sort, Step, Taken, TrackKey, Tracks};
 use crate::time::Span;
 use crate::wire::{Data, Detection, Observation, PatrolReport, SoundClass, UavClass, UavDetection};
 
@@ -49,14 +50,42 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, tracks: &mut Tracks, boo
         Data::PatrolReport(report) if wanted(sighting, flying) => observed(sighting, report),
         _ => None,
     };
-    let Some(Flyer { object, height, step, facet, longest_gap, what }) = flyer else { return };
-    let mut track = match step {
-        Some((key, step)) => match tracks.advance(&key, &step, frame.now, &mut frame.limits) {
-            Some(track) => Some(track),
-            None => return,
-        },
-        None => None,
+    let Some(flyer) = flyer else { return };
+    let step = flyer.step.as_ref();
+    let Some((key, step)) = step else {
+        judge_beside(sighting, &flyer, Beside::Nothing, book, frame);
+        return;
     };
+    let Step { time, late, stand, fastest_mps, .. } = *step;
+    let mut seen = Seen { stand, fastest_mps, anew: false, sure: Vec::new(), stays: Vec::new() };
+    match tracks.take(key, step, frame.now, &mut frame.limits) {
+        Taken::Newest(track, anew) => {
+            seen.anew = anew;
+            seen.stays = judge_beside(sighting, &flyer, Beside::Track(track), book, frame);
+            if !late {
+                return;
+            }
+        }
+        Taken::Earlier => {
+            let Some(past) = tracks.past.of(key, time, &seen, &mut frame.limits) else { return };
+            seen.stays = judge_beside(sighting, &flyer, Beside::Past(past, &seen), book, frame);
+        }
+        Taken::Nothing => return,
+    }
+    tracks.past.keep(key, time, seen, frame.now, &mut frame.limits);
+}
+
+/// Judges what flies under all rules, beside what is known of it.
+fn judge_beside(
+    sighting: &Sighting<'_>,
+    flyer: &Flyer,
+    mut beside: Beside<'_>,
+    book: &mut Book,
+    frame: &mut Frame,
+) -> Vec<Mark> {
+    let Flyer { object, height, facet, longest_gap, what, .. } = flyer;
+    let (height, facet, longest_gap) = (*height, *facet, *longest_gap);
+    let mut marks = Vec::new();
     let located = object.extent.map(|extent| sighting.located(extent));
     for rule in &sighting.terms.agreement.rules {
         let RuleKind::NoFlight { min_alt_agl_m, max_alt_agl_m } = rule.kind else { continue };
@@ -85,8 +114,9 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, tracks: &mut Tracks, boo
             }
             None => stay.labels.push("height_unknown".to_owned()),
         }
-        stay.judge(sighting, &object, located.as_ref(), track.as_deref_mut(), book, frame);
+        marks.extend(stay.judge(sighting, object, located.as_ref(), beside.again(), book, frame));
     }
+    marks
 }
 
 fn tracked(sighting: &Sighting<'_>, seen: &UavDetection) -> Option<Flyer> {
@@ -113,7 +143,7 @@ fn tracked(sighting: &Sighting<'_>, seen: &UavDetection) -> Option<Flyer> {
     };
     let key = TrackKey { device: entry.device.clone(), boot: entry.boot, sort: Sort::Flyer, name: seen.track.clone() };
     let told = seen.speed_mps.unwrap_or(0.0).min(FASTEST_TOLD_MPS);
-    let step = Step { time: sighting.time(), stand: object.stand(), fastest_mps: fastest.max(told), restarted: false };
+    let step = sighting.step(object.stand(), fastest.max(told));
 
     let height = seen.alt_agl_m.map(|alt_agl_m| Height::told(alt_agl_m, seen.place.range_m, seen.place.bearing_sd_deg));
     Some(Flyer {
@@ -141,10 +171,7 @@ fn heard(sighting: &Sighting<'_>, detection: &Detection) -> Option<Flyer> {
     Some(Flyer {
         object: around(format!("station:{}", sighting.station), class, detection.confidence, place, lasts),
         height: None,
-        step: Some((
-            key,
-            Step { time: sighting.time(), stand: None, fastest_mps: FASTEST_WINGED_MPS, restarted: false },
-        )),
+        step: Some((key, sighting.step(None, FASTEST_WINGED_MPS))),
         facet: class,
         longest_gap: MAX_HEARD_GAP,
         what,

@@ -1,16 +1,19 @@
 //! Tracked objects and watched devices, for the rules about where they are.
 
+use super::crossing::Sides;
+use super::stay::Beside;
 use super::{crossing, stay};
 use crate::agreement::{Rule, RuleKind};
 use crate::alert::PlaceExtent;
 use crate::engine::book::Book;
 use crate::engine::finding::{PlaceBy, in_force};
 use crate::engine::frame::Frame;
+use crate::engine::past::Seen;
 use crate::engine::polar::covering;
 use crate::engine::record::Stand;
 use crate::engine::sighting::Sighting;
-use crate::engine::tracks::{Sort, Step, TrackKey, Tracks};
-use crate::engine::trail::{FASTEST_MPS, Verdict};
+use crate::engine::tracks::{Sort, Step, Taken, TrackKey, Tracks};
+use crate::engine::trail::FASTEST_MPS;
 use crate::registry::Mobility;
 use crate::time::Span;
 use crate::wire::{Data, ObjectClass, Observation};
@@ -93,10 +96,8 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, tracks: &mut Tracks, boo
                 name: seen.track.clone(),
             };
             let fastest_mps = fastest_mps(seen.class, seen.speed_mps);
-            let step = Step { time: sighting.time(), stand: object.stand(), fastest_mps, restarted: false };
-            let Some(track) = tracks.advance(&key, &step, frame.now, &mut frame.limits) else { return };
-            crossing::judge(sighting, &object, fastest_mps, track, book, frame);
-            stay::judge(sighting, &object, Some(track), book, frame);
+            let step = sighting.step(object.stand(), fastest_mps);
+            follow(sighting, &object, &key, &step, tracks, book, frame);
         }
         Data::PatrolReport(report) if report.observation == Observation::Weapon => {
             let Some(weapon) = &report.weapon else { return };
@@ -111,7 +112,7 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, tracks: &mut Tracks, boo
                 place_by,
                 lasts: Span::default(),
             };
-            stay::judge(sighting, &object, None, book, frame);
+            stay::judge(sighting, &object, Beside::Nothing, book, frame);
         }
         _ => {}
     }
@@ -143,12 +144,59 @@ pub(in crate::engine) fn judge_watched(
         place_by: PlaceBy::Sensor,
         lasts: Span::default(),
     };
+    let fastest_mps = sighting.device.and_then(|device| device.max_speed_mps).unwrap_or(FASTEST_MPS);
     // The record has looked whether it can have come there.
-    let restarted = sighting.worth == Verdict::Restarted;
-    let step = Step { time: sighting.time(), stand: Some(stand), fastest_mps: f64::MAX, restarted };
-    if let Some(track) = tracks.advance(&key, &step, frame.now, &mut frame.limits) {
-        let fastest_mps = sighting.device.and_then(|device| device.max_speed_mps).unwrap_or(FASTEST_MPS);
-        crossing::judge(sighting, &object, fastest_mps, track, book, frame);
+    let step = Step { worth: Some(sighting.worth), ..sighting.step(Some(stand), fastest_mps) };
+    follow(sighting, &object, &key, &step, tracks, book, frame);
+}
+
+/// Judges a sighting of a track: against what is known of it, and beside what came late of it.
+fn follow(
+    sighting: &Sighting<'_>,
+    object: &Object,
+    key: &TrackKey,
+    step: &Step,
+    tracks: &mut Tracks,
+    book: &mut Book,
+    frame: &mut Frame,
+) {
+    // A device that is watched is judged for crossings only.
+    let stays = object.class.is_some();
+    let Step { time, late, stand, fastest_mps, .. } = *step;
+    let (sides, stays, anew) = match tracks.take(key, step, frame.now, &mut frame.limits) {
+        Taken::Newest(track, anew) => {
+            let edge = track.is_edge(step);
+            let sides = crossing::judge(sighting, object, (fastest_mps, edge), track, book, frame);
+            let unsure = track.sure.is_empty() && wanted(sighting, |kind| *kind == RuleKind::Crossing);
+            let marks =
+                if stays { stay::judge(sighting, object, Beside::Track(track), book, frame) } else { Vec::new() };
+            if !late && !(edge && (unsure || !sides.fresh.is_empty())) {
+                return;
+            }
+            (sides, marks, anew)
+        }
+        Taken::Earlier => {
+            let sides = crossing::sides(sighting, object);
+            let mut seen = Seen { stand, fastest_mps, anew: false, sure: sides.sure, stays: Vec::new() };
+            let Some(past) = tracks.past.of(key, time, &seen, &mut frame.limits) else { return };
+            crossing::judge_beside(sighting, object, (past, &seen, &sides.fresh), book, frame);
+            if stays {
+                seen.stays = stay::judge(sighting, object, Beside::Past(past, &seen), book, frame);
+            }
+            tracks.past.keep(key, time, seen, frame.now, &mut frame.limits);
+            return;
+        }
+        Taken::Nothing => return,
+    };
+    let Sides { mut sure, fresh } = sides;
+    if !late {
+        // What is seen live is judged by its track; here it is an end that what comes late may go up to.
+        sure.retain(|(rule, _)| fresh.contains(rule));
+    }
+    let seen = Seen { stand, fastest_mps, anew, sure, stays };
+    if let Some(past) = tracks.past.of(key, time, &seen, &mut frame.limits) {
+        crossing::judge_beside(sighting, object, (past, &seen, &fresh), book, frame);
+        tracks.past.keep(key, time, seen, frame.now, &mut frame.limits);
     }
 }
 

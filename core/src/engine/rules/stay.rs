@@ -14,19 +14,42 @@ use crate::engine::frame::Frame;
 use crate::engine::height::Height;
 use crate::engine::limits::MAX_TRACK_GAP;
 use crate::engine::located::Located;
+use crate::engine::past::{Mark, Past, Seen};
 use crate::engine::sighting::Sighting;
 use crate::engine::tracks::{Inside, Track};
 use crate::id::Id;
 use crate::time::{Span, Time};
 
+/// What a sighting is judged beside.
+pub(super) enum Beside<'a> {
+    /// Nothing: it stands by itself.
+    Nothing,
+    /// What is known of its track, of which it is the newest.
+    Track(&'a mut Track),
+    /// What came late of its track, or lies beside that.
+    Past(&'a Past, &'a Seen),
+}
+
+impl Beside<'_> {
+    pub(super) fn again(&mut self) -> Beside<'_> {
+        match self {
+            Self::Nothing => Beside::Nothing,
+            Self::Track(track) => Beside::Track(track),
+            Self::Past(past, seen) => Beside::Past(past, seen),
+        }
+    }
+}
+
+/// Judges a sighting under all rules; says under which of them it stays where it should not be.
 pub(super) fn judge(
     sighting: &Sighting<'_>,
     object: &Object,
-    mut track: Option<&mut Track>,
+    mut beside: Beside<'_>,
     book: &mut Book,
     frame: &mut Frame,
-) {
-    let Some(extent) = object.extent else { return };
+) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    let Some(extent) = object.extent else { return marks };
     let located = sighting.located(extent);
     for rule in &sighting.terms.agreement.rules {
         match &rule.kind {
@@ -36,7 +59,7 @@ pub(super) fn judge(
                     let what = format!("Suspected {} in zone {zone}", object.words());
                     let mut stay = Stay::new(rule, Some(zone), probability, what);
                     stay.sure = object.counted(rule) * probability;
-                    stay.judge(sighting, object, Some(&located), track.as_deref_mut(), book, frame);
+                    marks.extend(stay.judge(sighting, object, Some(&located), beside.again(), book, frame));
                 }
             }
             RuleKind::Withdrawal { distances } => {
@@ -47,11 +70,12 @@ pub(super) fn judge(
                 let mut stay = Stay::new(rule, None, probability, what);
                 stay.sure = object.counted(rule) * probability;
                 stay.details.insert("withdrawal_distance_m".to_owned(), distance.distance_m.into());
-                stay.judge(sighting, object, Some(&located), track.as_deref_mut(), book, frame);
+                marks.extend(stay.judge(sighting, object, Some(&located), beside.again(), book, frame));
             }
             _ => {}
         }
     }
+    marks
 }
 
 fn counts(rule: &Rule, object: &Object) -> bool {
@@ -109,22 +133,39 @@ impl<'a> Stay<'a> {
         sighting: &Sighting<'a>,
         object: &Object,
         located: Option<&Located<'_>>,
-        track: Option<&mut Track>,
+        beside: Beside<'_>,
         book: &mut Book,
         frame: &mut Frame,
-    ) {
+    ) -> Option<Mark> {
         let (rule, time) = (self.rule, sighting.time());
         let there = self.sure >= rule.threshold && in_force(rule, time);
         let asked = sighting.asked(object.class(), located, self.height);
         let permission = if there { asked.permitted(rule) } else { None };
         let maybe = if there && permission.is_none() { asked.label(rule) } else { None };
         self.labels.extend(maybe);
-        let Some(track) = track else {
-            if there {
-                self.report(sighting, object, located, time, permission, false, book, frame);
-            }
-            return;
+        let gone = !there && self.facet.is_empty() && self.probability <= rule.threshold / 2.0;
+        let mark = || Mark {
+            rule: rule.id.clone(),
+            zone: self.zone.cloned(),
+            permitted: there.then_some(permission.is_some()),
         };
+        let track = match beside {
+            Beside::Track(track) => track,
+            Beside::Nothing if there => {
+                self.report(sighting, object, located, time, permission, false, book, frame);
+                return None;
+            }
+            Beside::Past(past, seen) if there => {
+                let mark = mark();
+                let (since, until) = past.stay(time, seen, &mark, self.longest_gap);
+                if (until + object.lasts).since(since) >= rule.dwell {
+                    self.report(sighting, object, located, since, permission, false, book, frame);
+                }
+                return Some(mark);
+            }
+            Beside::Nothing | Beside::Past(..) => return (!gone).then(mark),
+        };
+        let mark = (!gone && sighting.late).then(mark);
         let place = || (rule.id.clone(), self.zone.cloned());
         if there {
             let restarted = track.restarted;
@@ -138,7 +179,7 @@ impl<'a> Stay<'a> {
             if (time + object.lasts).since(since) >= rule.dwell {
                 self.report(sighting, object, located, since, permission, restarted, book, frame);
             }
-        } else if self.facet.is_empty() && self.probability <= rule.threshold / 2.0 {
+        } else if gone {
             if !track.inside.is_empty() && track.inside.remove(&place()).is_some() {
                 book.resolve(rule, &object.subject, self.zone, sighting.terms, frame);
             }
@@ -146,6 +187,7 @@ impl<'a> Stay<'a> {
                 book.resolve_permitted(rule, &object.subject, self.zone, sighting.terms, frame);
             }
         }
+        mark
     }
 
     #[expect(clippy::too_many_arguments, reason = "what is seen, where, since when, and where it is told")]

@@ -1,0 +1,194 @@
+//! Tracks whose store comes after what is newer: judged among themselves and beside what was seen live.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use truceline_core::alert::{Alert, Timeliness};
+use truceline_core::engine::MAX_LATE_SIGHTINGS_PER_TRACK;
+use truceline_core::log::Body;
+
+use crate::crossing::RULE;
+use crate::scene::*;
+
+const DAY_S: f64 = 86_400.0;
+
+fn registry() -> String {
+    mobile("st02-v1", "st02", "watched = true") + &fixed("st01-rd01", "st01", 2_000.0, 0.0, "")
+}
+
+fn health(north_m: f64) -> Value {
+    let (lat, lon) = at(north_m, 0.0);
+    json!({"kind": "health", "data": {}, "position": {"lat": lat, "lon": lon, "hacc_m": 10.0, "fix": "3d"}})
+}
+
+/// One live position on each side of a store; the store as it arrives. The alerts of crossings.
+fn told(live: &[(f64, f64)], store: &[(f64, f64)]) -> Vec<Alert> {
+    let mut scene = Scene::new(RULE, &registry());
+    for (second, north) in live {
+        scene.reading("st02-v1", *second, second + 0.2, health(*north));
+    }
+    let arrived = live.last().unwrap().0 + 1.0;
+    for (i, (made, north)) in store.iter().enumerate() {
+        scene.reading("st02-v1", *made, arrived + i as f64 * 0.01, health(*north));
+    }
+    scene.wait_until(arrived + store.len() as f64 * 0.01 + 30.0);
+    scene.alerts()
+}
+
+fn directions(alerts: &[Alert]) -> Vec<(&str, u64)> {
+    alerts.iter().map(|alert| (alert.details["direction"].as_str().unwrap(), alert.detections)).collect()
+}
+
+#[test]
+fn a_crossing_in_a_store_that_comes_after_a_live_position_is_told_late_and_once() {
+    let store = [(1_000.0, 300.0), (1_060.0, 200.0), (1_120.0, -200.0), (1_180.0, -300.0)];
+    let mut orders: Vec<Vec<(f64, f64)>> = vec![store.to_vec()];
+    orders.push(store.iter().rev().copied().collect());
+    orders.push([2, 0, 3, 1].map(|i| store[i]).to_vec());
+    // The same part twice.
+    orders.push(store.iter().chain(&store).copied().collect());
+    for order in orders {
+        let alerts = told(&[(0.0, 500.0), (DAY_S, -500.0)], &order);
+        assert_eq!(directions(&alerts), [("a_to_b", 1)], "{order:?}");
+        assert_eq!(alerts[0].timeliness, Timeliness::Late);
+        assert!(alerts[0].last <= t(1_180.0), "its own time: {:?}", alerts[0].last);
+    }
+}
+
+#[test]
+fn a_store_goes_on_from_what_was_live_before_and_up_to_what_was_live_after() {
+    let alerts = told(&[(0.0, 500.0), (DAY_S, 500.0)], &[(60.0, -300.0), (DAY_S - 60.0, -300.0)]);
+    assert_eq!(directions(&alerts), [("a_to_b", 1), ("b_to_a", 1)]);
+    // The last one is a minute old, which is not late.
+    assert_eq!([&alerts[0], &alerts[1]].map(|alert| alert.timeliness), [Timeliness::Late, Timeliness::Live]);
+    // A gap of more than 600 s on both sides: nobody saw.
+    assert!(told(&[(0.0, 500.0), (DAY_S, 500.0)], &[(700.0, -300.0), (DAY_S - 700.0, -300.0)]).is_empty());
+}
+
+#[test]
+fn what_comes_late_from_a_time_that_was_seen_live_makes_up_nothing() {
+    let live: Vec<_> = (0..40).map(|i| (f64::from(i) * 60.0, 500.0)).collect();
+    assert!(told(&live, &[(90.0, -300.0), (1_000.0, -300.0)]).is_empty());
+    let later: Vec<_> = live.iter().copied().chain([(DAY_S, 500.0)]).collect();
+    assert!(told(&later, &[(90.0, -300.0), (1_000.0, -300.0)]).is_empty());
+}
+
+#[test]
+fn one_wild_position_of_a_store_is_no_crossing() {
+    let store = [(1_000.0, 300.0), (1_060.0, 310.0), (1_030.0, -90_000.0), (1_045.0, 305.0)];
+    assert!(told(&[(0.0, 500.0), (DAY_S, 500.0)], &store).is_empty());
+}
+
+#[test]
+fn a_stay_in_a_store_newest_first_is_told_by_its_own_dwell() {
+    let zone = "[[rule]]\nid = \"square\"\nkind = \"exclusion_zone\"\nareas = [\"square\"]\ndwell_s = 100\n";
+    for (norths, expected) in [([6_000.0, 6_000.0, 6_000.0], 1), ([6_000.0, 3_000.0, 6_000.0], 0)] {
+        let mut scene = Scene::new(zone, &registry());
+        scene.track(DAY_S, "t1", "tank", (3_000.0, 1_000.0), 10.0);
+        for (i, north) in norths.into_iter().enumerate() {
+            let made = 1_000.0 - 60.0 * i as f64;
+            scene.reading("st01-rd01", made, DAY_S + 1.0 + i as f64, sighting("t1", "tank", (north, 1_000.0), 10.0));
+        }
+        let alerts = scene.alerts();
+        assert_eq!(alerts.len(), expected);
+        for alert in alerts {
+            assert_eq!((alert.timeliness, &alert.details["since"]), (Timeliness::Late, &t(880.0).to_string().into()));
+        }
+    }
+}
+
+#[test]
+fn a_store_newest_first_beyond_the_limit_is_counted_and_nothing_is_told_twice() {
+    let mut scene = Scene::new(RULE, &registry());
+    scene.reading("st02-v1", 30.0 * DAY_S, 30.0 * DAY_S, health(500.0));
+    let many = MAX_LATE_SIGHTINGS_PER_TRACK + 50;
+    for i in 0..many {
+        let made = 29.0 * DAY_S - i as f64 * 700.0;
+        scene.reading("st02-v1", made, 30.0 * DAY_S + i as f64 * 0.01, health(500.0));
+    }
+    assert!(scene.alerts().is_empty());
+    assert!(scene.engine.limits_hit().late_sightings >= 49, "{:?}", scene.engine.limits_hit());
+}
+
+#[test]
+fn a_snapshot_keeps_what_came_late() {
+    let mut scene = Scene::new(RULE, &registry());
+    scene.reading("st02-v1", DAY_S, DAY_S, health(500.0));
+    scene.reading("st02-v1", 1_000.0, DAY_S + 1.0, health(300.0));
+    scene.engine = truceline_core::engine::Engine::restore(&scene.engine.snapshot()).unwrap();
+    scene.reading("st02-v1", 1_060.0, DAY_S + 2.0, health(-300.0));
+    assert_eq!(directions(&scene.alerts()), [("a_to_b", 1)]);
+}
+
+/// A way by seconds and metres north, which of it came live, and the order in which the rest comes.
+fn story() -> impl Strategy<Value = (Vec<(f64, f64)>, usize, usize, Vec<usize>)> {
+    let gap = prop_oneof![8 => 20.0..200.0f64, 1 => 601.0..900.0f64];
+    let north = prop_oneof![3 => 50.0..150.0f64, 3 => -150.0..-50.0f64, 1 => -2.0..2.0f64];
+    prop::collection::vec((gap, north), 4..40).prop_flat_map(|steps| {
+        let mut time = 0.0;
+        let way: Vec<(f64, f64)> = steps
+            .into_iter()
+            .map(|(gap, north)| {
+                time += gap;
+                (time, north)
+            })
+            .collect();
+        let many = way.len();
+        (1..many - 1, 1..many - 1).prop_flat_map(move |(a, b)| {
+            let (from, to) = (a.min(b), a.max(b));
+            let order = Just((from..to).collect::<Vec<usize>>()).prop_shuffle();
+            (Just(way.clone()), Just(from), Just(to), order)
+        })
+    })
+}
+
+/// Crossings to B and to A of a whole way, seen in order.
+fn crossings(way: &[(f64, f64)]) -> (u64, u64) {
+    let (mut to_b, mut to_a) = (0, 0);
+    let (mut last, mut before) = (None, f64::NEG_INFINITY);
+    for (time, north) in way {
+        if time - before > 600.0 {
+            last = None;
+        }
+        before = *time;
+        if north.abs() < 20.0 {
+            continue;
+        }
+        match (last, *north > 0.0) {
+            (Some(true), false) => to_b += 1,
+            (Some(false), true) => to_a += 1,
+            _ => {}
+        }
+        last = Some(*north > 0.0);
+    }
+    (to_b, to_a)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn a_store_in_any_order_tells_what_was_told_had_it_come_in_time((way, from, to, order) in story()) {
+        // The link is down between the two live parts; what was made then comes after the first live one.
+        let mut scene = Scene::new(&RULE.replace("[[rule]]", "[[rule]]\ncool_down_s = 604800"), &registry());
+        let offline = way[to].0 - way[from - 1].0;
+        prop_assume!(offline > 600.0);
+        let mut now = 0.0;
+        for (made, north) in way[..from].iter().chain(&way[to..=to]) {
+            now = *made;
+            scene.reading("st01-rd01", *made, *made, sighting("t1", "vehicle", (*north, 0.0), 10.0));
+        }
+        // So that all of it is late.
+        now += 400.0;
+        scene.enter(now, Body::Tick);
+        for i in order {
+            now += 0.01;
+            let (made, north) = way[i];
+            scene.reading("st01-rd01", made, now, sighting("t1", "vehicle", (north, 0.0), 10.0));
+        }
+        scene.wait_until(now + 20.0);
+        let count = |direction: &str| -> u64 {
+            scene.alerts().iter().filter(|alert| alert.details["direction"] == direction).map(|alert| alert.detections).sum()
+        };
+        prop_assert_eq!((count("a_to_b"), count("b_to_a")), crossings(&way[..=to]), "live before {} and at {}", from, to);
+    }
+}
