@@ -110,6 +110,19 @@ fn a_store_newest_first_beyond_the_limit_is_counted_and_nothing_is_told_twice() 
 }
 
 #[test]
+fn a_store_in_order_is_judged_to_its_end_however_long_it_is() {
+    let mut scene = Scene::new(RULE, &registry());
+    scene.reading("st02-v1", 9.0 * DAY_S, 9.0 * DAY_S, health(500.0));
+    let many = 5 * MAX_LATE_SIGHTINGS_PER_TRACK;
+    for i in 0..many {
+        let north = if i + 10 < many { 500.0 } else { -500.0 };
+        scene.reading("st02-v1", i as f64 * 100.0, 9.0 * DAY_S + i as f64 * 0.01, health(north));
+    }
+    assert_eq!(directions(&scene.alerts()), [("a_to_b", 1)]);
+    assert_eq!(scene.engine.limits_hit().late_sightings, 0);
+}
+
+#[test]
 fn a_snapshot_keeps_what_came_late() {
     let mut scene = Scene::new(RULE, &registry());
     scene.reading("st02-v1", DAY_S, DAY_S, health(500.0));
