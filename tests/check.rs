@@ -61,6 +61,19 @@ fn the_examples_are_understood_and_said_in_words() {
 }
 
 #[test]
+fn the_example_of_withdrawal_distances_is_understood_by_weapon_and_calibre() {
+    let output = check(&["--agreement", "config/agreements/minsk-withdrawal"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stdout(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    let distances = "(mlrs from 220 mm: 70 km, mlrs: 35 km, artillery from 100 mm: 25 km, mortar from 121 mm: 25 km, \
+                     artillery: 15 km, mortar: 15 km, tank: 15 km)";
+    for wanted in ["Agreement 'minsk-withdrawal'", "not authoritative", distances] {
+        assert!(said.contains(wanted), "lacks '{wanted}':\n{said}");
+    }
+    assert!(!said.contains("Warnings"), "{said}");
+}
+
+#[test]
 fn faults_of_agreement_and_devices_are_all_told_with_exit_code_78() {
     let dir = folder("id = \"x\"\nstatus = \"real\"\n[[line]]\nid = \"l\"\nfile = \"gone.geojson\"\n");
     let devices = dir.path().join("devices.toml");

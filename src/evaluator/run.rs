@@ -277,7 +277,7 @@ impl<M: Machine> Runner<'_, M> {
     }
 }
 
-fn by_name(hit: &LimitsHit) -> [(&'static str, u64); 13] {
+fn by_name(hit: &LimitsHit) -> [(&'static str, u64); 15] {
     [
         ("unknown_devices", hit.unknown_devices),
         ("tracks", hit.tracks),
@@ -285,6 +285,8 @@ fn by_name(hit: &LimitsHit) -> [(&'static str, u64); 13] {
         ("open_alerts", hit.open_alerts),
         ("open_events", hit.open_events),
         ("budgets", hit.budgets),
+        ("sources", hit.sources),
+        ("flood_subjects", hit.flood_subjects),
         ("labels", hit.labels),
         ("deaf_periods", hit.deaf_periods),
         ("undecodable", hit.undecodable),

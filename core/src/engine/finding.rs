@@ -64,6 +64,8 @@ pub(super) struct Finding<'a> {
     pub(super) subject: String,
     /// Whose sensor or person it is from; none of what is not heard.
     pub(super) station: Option<&'a Id>,
+    /// The registry knows the device that it is from; whoever may publish can make up others.
+    pub(super) registered: bool,
     pub(super) zone: Option<Id>,
     pub(super) facet: &'static str,
     /// What names the alert that it opens.

@@ -18,15 +18,16 @@ pub const MAX_LATE_SIGHTINGS_PER_TRACK: usize = 1_100;
 pub const MAX_LATE_SIGHTINGS: usize = 100_000;
 /// Times in which one track was seen live that are remembered; what comes late from before is not judged.
 pub const MAX_LIVE_RUNS: usize = 64;
-/// Open alerts; beyond it the one that had evidence longest ago ends with `limit`.
+/// Open alerts; beyond it the one that had evidence longest ago ends with `limit`, those first that no registered device
+/// shows.
 pub const MAX_OPEN_ALERTS: usize = 20_000;
-/// Open events of what is permitted; beyond it the one that had evidence longest ago ends with `limit`.
-pub const MAX_OPEN_EVENTS: usize = 1_000;
+/// Open events of what is permitted, about 5 KB each; beyond it one ends as of the alerts.
+pub const MAX_OPEN_EVENTS: usize = 10_000;
 /// Readings kept as evidence of an alert beside the first and the last: the most probable.
 pub const MAX_BEST_EVIDENCE: usize = 50;
 /// Quarters of an hour that an alert counts apart, the newest; what is before them is one count.
 pub const MAX_QUARTERS: usize = 96;
-/// Devices whose detections an alert counts apart; those of more are one count.
+/// Devices whose detections an alert counts apart, registered ones before others; those of more are one count.
 pub const MAX_SOURCES: usize = 64;
 /// Subjects that a flood alert knows; the detections of more are one count.
 pub const MAX_FLOOD_SUBJECTS: usize = 256;
@@ -79,6 +80,10 @@ pub struct LimitsHit {
     pub open_events: u64,
     /// Counts of opened alerts forgotten.
     pub budgets: u64,
+    /// Times that a detection's device was not counted apart in an alert.
+    pub sources: u64,
+    /// Times that a subject was not told apart in a flood alert.
+    pub flood_subjects: u64,
     /// Labels not added.
     pub labels: u64,
     /// Times of deafness joined.

@@ -122,6 +122,7 @@ impl Engine {
             rule,
             subject: run.subject.clone(),
             station: None,
+            registered: true,
             permitted: None,
             zone: None,
             facet: "",

@@ -104,6 +104,7 @@ impl<'a> Sighting<'a> {
             rule,
             subject,
             station: Some(self.station),
+            registered: self.device.is_some(),
             zone: None,
             facet: "",
             opening: format!("{}/{}/{}", self.entry.device, self.entry.boot, self.entry.seq),

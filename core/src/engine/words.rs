@@ -6,16 +6,16 @@ use crate::alert::{Certainty, CertaintyWord, Place, PlaceExtent};
 use crate::geometry::Side;
 use crate::time::{NANOS_PER_SECOND, Time};
 
-/// The sentence for reviewers; `place` as [`place`] tells it. The detections are those of so many stations.
+/// The sentence for reviewers; `place` as [`place`] tells it. `from` is whose the detections are, where there is more to it
+/// than one station.
 pub(super) fn summary(
     what: &str,
-    (detections, stations): (u64, usize),
+    (detections, from): (u64, &str),
     certainty: Certainty,
     place: &str,
     late: bool,
 ) -> String {
-    let of = if stations > 1 { format!(" of {stations} stations") } else { String::new() };
-    let count = if detections > 1 { format!(" (at least {detections} detections{of})") } else { String::new() };
+    let count = if detections > 1 { format!(" (at least {detections} detections{from})") } else { String::new() };
     let percent = percent(certainty.probability);
     let sure = match certainty.word {
         CertaintyWord::Observed => "observed".to_owned(),

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use truceline_core::engine::Engine;
 use truceline_core::log::Body;
 
 use crate::scene::*;
@@ -170,16 +169,6 @@ proptest! {
                 prop_assert_eq!(told(&scene), now.clone(), "at {}", second);
             }
         }
-        let cut = (scene.entries.len() as f64 * cut) as usize;
-        let mut engine = Engine::new();
-        let mut outputs = Vec::new();
-        for (place, entry) in scene.entries.iter().enumerate() {
-            if place == cut {
-                engine = Engine::restore(&engine.snapshot()).unwrap();
-            }
-            engine.handle_entry(entry);
-            outputs.extend(std::iter::from_fn(|| engine.poll_output()));
-        }
-        prop_assert_eq!(outputs, scene.outputs);
+        prop_assert_eq!(scene.replayed(cut).1, scene.outputs);
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use truceline_core::agreement::Severity;
 use truceline_core::alert::{Alert, Timeliness};
-use truceline_core::engine::{Engine, MAX_FLOOD_SUBJECTS_TOLD, Output};
+use truceline_core::engine::{MAX_FLOOD_SUBJECTS, MAX_FLOOD_SUBJECTS_TOLD, MAX_SOURCES, Output};
 
 use crate::scene::*;
 
@@ -135,16 +135,7 @@ fn alert_of(output: &Output) -> Alert {
 fn a_snapshot_in_the_middle_of_a_flood_changes_nothing() {
     let mut scene = many_places(3.0 * 3_600.0);
     scene.wait_until(3.0 * 3_600.0 + 700.0);
-    let cut = scene.entries.len() / 2;
-    let mut engine = Engine::new();
-    let mut outputs = Vec::new();
-    for (i, entry) in scene.entries.iter().enumerate() {
-        if i == cut {
-            engine = Engine::restore(&engine.snapshot()).unwrap();
-        }
-        engine.handle_entry(entry);
-        outputs.extend(std::iter::from_fn(|| engine.poll_output()));
-    }
+    let (engine, outputs) = scene.replayed(0.5);
     assert!(scene.alerts().iter().any(|alert| alert.labels.contains(&"flood".to_owned())));
     assert_eq!(outputs, scene.outputs);
     assert_eq!(engine.snapshot(), scene.engine.snapshot());
@@ -391,4 +382,87 @@ intervals = 2
     assert_eq!((square[5].subject.as_str(), square[5].zone.clone()), ("flood:square/vehicle", Some(id("square"))));
     assert_eq!(square[6].details["class"], Value::from("tank"));
     assert_eq!(of_rule(&scene, "silence").len(), 12);
+}
+
+/// A reading of a device that nobody registered, so many metres north and east.
+fn of_a_stranger(mut said: Value, (north, east): (f64, f64)) -> Value {
+    let (lat, lon) = at(north, east);
+    said["position"] = json!({"lat": lat, "lon": lon, "hacc_m": 5.0, "fix": "3d"});
+    said
+}
+
+#[test]
+fn ids_that_nobody_registered_use_up_no_budget_of_registered_devices() {
+    let stations: String = (0..8)
+        .map(|i| {
+            let east = f64::from(i) * 3_000.0;
+            fixed(&format!("st{i:02}-ac01"), &format!("st{i:02}"), -8_000.0, east, "range_m = { gunfire = 1000 }")
+        })
+        .collect();
+    let mut scene = Scene::new(FIRE, &stations);
+    for i in 0..20 {
+        let said = of_a_stranger(heard("gunfire", 0.9, None), (3_000.0, (f64::from(i) - 10.0) * 5_000.0));
+        scene.reading(&format!("x{i:02}-ac01"), f64::from(i), f64::from(i) + 0.3, said);
+    }
+    for i in 0..8 {
+        let second = 30.0 + f64::from(i);
+        scene.reading(&format!("st{i:02}-ac01"), second, second + 0.3, heard("gunfire", 0.9, None));
+    }
+    scene.wait_until(60.0);
+    let told: Vec<_> = scene.alerts().iter().map(|alert| alert.subject.clone()).collect();
+    let strangers = ["station:x00", "station:x01", "station:x02", "station:x03", "station:x04"];
+    let known = ["station:st00", "station:st01", "station:st02", "station:st03", "station:st04"];
+    let expected: Vec<&str> = strangers
+        .into_iter()
+        .chain(["flood:no-fire/gunfire/unregistered"])
+        .chain(known)
+        .chain(["flood:no-fire/gunfire"])
+        .collect();
+    assert_eq!(told, expected);
+    let floods: Vec<Value> = [5, 11].map(|i| scene.alerts()[i].details["flood"].clone()).into();
+    assert_eq!((&floods[0]["sort"], &floods[0]["subjects"]), (&json!("gunfire/unregistered"), &json!(15)));
+    let most: Vec<&str> =
+        floods[1]["most"].as_array().unwrap().iter().map(|one| one["subject"].as_str().unwrap()).collect();
+    assert_eq!(most, ["station:st05", "station:st06", "station:st07"]);
+}
+
+#[test]
+fn what_registered_devices_tell_stands_before_what_others_tell_at_the_same_place() {
+    let mut scene = Scene::new(FIRE, &fixed("st01-ac01", "st01", 3_000.0, 0.0, "range_m = { explosion = 15000 }"));
+    for i in 0..=MAX_SOURCES as u32 {
+        let said = of_a_stranger(heard("explosion", 1.0, None), (3_000.0, f64::from(i)));
+        scene.reading(&format!("x{i:02}-ac01"), f64::from(i), f64::from(i) + 0.3, said);
+    }
+    assert_eq!(scene.engine.limits_hit().sources, 1);
+    // Less sure, and it has to be told all the same.
+    scene.reading("st01-ac01", 70.0, 70.3, heard("explosion", 0.7, None));
+    scene.reading("x00-ac01", 71.0, 71.3, of_a_stranger(heard("explosion", 1.0, None), (3_000.0, 0.0)));
+    scene.wait_until(100.0);
+    assert_eq!(scene.engine.limits_hit().sources, 2);
+    let alert = scene.only_alert();
+    let sources = alert.details["sources"].as_array().unwrap();
+    assert_eq!(sources[0], json!({"station": "st01", "devices": 1, "detections": 1}));
+    assert_eq!(sources[1], json!({"station": "x00", "devices": 1, "detections": 2, "registered": false}));
+    assert_eq!((sources.len(), &alert.details["detections_of_other_devices"]), (MAX_SOURCES, &json!(2)));
+    assert_eq!((alert.detections, counted(&alert)), (MAX_SOURCES as u64 + 3, MAX_SOURCES as u64 + 3));
+    assert!(alert.summary.contains("of 1 station and of unregistered devices)"), "{}", alert.summary);
+    assert!(alert.evidence.iter().any(|evidence| evidence.device == id("st01-ac01")), "it is among the best fifty");
+    assert_eq!(alert.details["device"], "st01-ac01", "the words and the place are those of a registered device");
+}
+
+#[test]
+fn a_flood_of_more_subjects_than_it_tells_apart_says_so() {
+    let radar = fixed("st01-rd01", "st01", 6_000.0, 0.0, "");
+    let rule = "[[rule]]\nid = \"square\"\nkind = \"exclusion_zone\"\nareas = [\"square\"]\ndwell_s = 0\n";
+    let mut scene = Scene::new(rule, &(radar + &fixed("st02-rd01", "st02", 6_000.0, 0.0, "")));
+    for i in 0..MAX_FLOOD_SUBJECTS + 9 {
+        let second = i as f64 * 0.5;
+        let device = if i % 2 == 0 { "st01-rd01" } else { "st02-rd01" };
+        scene.reading(device, second, second, sighting(&format!("t{i}"), "tank", (6_000.0, 1_000.0), 20.0));
+    }
+    scene.wait_until(200.0);
+    let alerts = scene.alerts();
+    let flood = &alerts.last().unwrap().details["flood"];
+    assert_eq!(flood["subjects"], json!(MAX_FLOOD_SUBJECTS));
+    assert_eq!((&flood["subjects_at_least"], scene.engine.limits_hit().flood_subjects), (&json!(true), 4));
 }

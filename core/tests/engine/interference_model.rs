@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use truceline_core::engine::Engine;
 use truceline_core::log::{Body, Entry};
 
 use crate::interference::gnss;
@@ -177,16 +176,7 @@ proptest! {
             prop_assert_eq!(told(&scene), model.told.clone(), "after {:?} at {}", says, now);
         }
         scene.alerts();
-        let cut = (scene.entries.len() as f64 * cut) as usize;
-        let mut engine = Engine::new();
-        let mut outputs = Vec::new();
-        for (place, entry) in scene.entries.iter().enumerate() {
-            if place == cut {
-                engine = Engine::restore(&engine.snapshot()).unwrap();
-            }
-            engine.handle_entry(entry);
-            outputs.extend(std::iter::from_fn(|| engine.poll_output()));
-        }
+        let (mut engine, outputs) = scene.replayed(cut);
         prop_assert_eq!(outputs, scene.outputs);
         engine.handle_entry(&Entry { offset: 10_000, arrived: t(now as f64 + 90_000.0), body: Body::Tick });
         prop_assert!(engine.open_alerts().is_empty(), "all cools down in the end");

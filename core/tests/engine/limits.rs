@@ -1,6 +1,8 @@
 //! What grows has a limit, and the limit is counted.
 
-use truceline_core::engine::{ENGINE_VERSION, Engine, MAX_TRACKS_PER_DEVICE, MAX_UNKNOWN_DEVICES, SnapshotError};
+use truceline_core::engine::{
+    ENGINE_VERSION, Engine, MAX_OPEN_EVENTS, MAX_TRACKS_PER_DEVICE, MAX_UNKNOWN_DEVICES, SnapshotError,
+};
 use truceline_core::log::{Body, Document, StateEntry};
 use truceline_core::wire::DeviceState;
 
@@ -71,4 +73,47 @@ fn a_snapshot_may_leave_the_texts_elsewhere_and_is_refused_without_them() {
     assert!(refused.contains(&format!("its agreement, of hash {}, is not there", documents[0].hash)), "{refused}");
     let swapped = |_: &str| Some(Document::new("id = \"other\"".to_owned()));
     assert!(matches!(Engine::restore_with(&small, &swapped), Err(SnapshotError::Unreadable(_))));
+}
+
+/// The subjects of the events that end by the limit when one more shot is heard, how many are open, and how often it bit.
+fn hear(scene: &mut Scene, device: &str, second: f64) -> (Vec<String>, usize, u64) {
+    scene.outputs.clear();
+    scene.reading(device, second, second + 0.2, heard("gunfire", 0.9, None));
+    let events = scene.outputs.iter().filter_map(|output| output.said.event());
+    let ended = events.filter(|event| event.ended_reason.as_deref() == Some("limit"));
+    let ended = ended.map(|event| event.subject.clone()).collect();
+    (ended, scene.engine.open_events().len(), scene.engine.limits_hit().open_events)
+}
+
+#[test]
+fn of_too_many_events_those_of_strangers_end_first_and_then_those_without_evidence_for_longest() {
+    let rule =
+        "[[rule]]\nid = \"fire\"\nkind = \"no_fire\"\ncool_down_s = 86400\npermitted = [{ areas = [\"near\"] }]\n";
+    let place = |i: usize| (3_000.0 + (i / 100) as f64 * 100.0, (i % 100) as f64 * 100.0 - 5_000.0);
+    let name = |i: usize| format!("s{i:05}-ac");
+    let registry: String = (0..=MAX_OPEN_EVENTS)
+        .map(|i| fixed(&name(i), &name(i)[..6], place(i).0, place(i).1, "range_m = { gunfire = 10 }"))
+        .collect();
+    let mut scene = Scene::new(rule, &registry);
+    for i in 0..MAX_OPEN_EVENTS - 1 {
+        let second = i as f64 * 0.01;
+        scene.reading(&name(i), second, second + 0.2, heard("gunfire", 0.9, None));
+        scene.outputs.clear();
+    }
+    assert_eq!(hear(&mut scene, &name(0), 200.0), (vec![], MAX_OPEN_EVENTS - 1, 0));
+    let (lat, lon) = at(-9_000.0, 0.0);
+    let mut stranger = heard("gunfire", 0.9, None);
+    stranger["position"] = serde_json::json!({"lat": lat, "lon": lon, "hacc_m": 5.0, "fix": "3d"});
+    scene.reading("x1-ac", 210.0, 210.2, stranger);
+    assert_eq!(scene.engine.open_events().len(), MAX_OPEN_EVENTS);
+    let over = |subject: &str, hit: u64| (vec![subject.to_owned()], MAX_OPEN_EVENTS, hit);
+    assert_eq!(hear(&mut scene, &name(MAX_OPEN_EVENTS - 1), 220.0), over("station:x1", 1));
+    assert_eq!(
+        hear(&mut scene, &name(MAX_OPEN_EVENTS), 230.0),
+        over("station:s00001", 2),
+        "the first had evidence since"
+    );
+    // Who is to go next is known again after a snapshot of all of them.
+    let cut = (scene.entries.len() - 2) as f64 / scene.entries.len() as f64;
+    assert_eq!(scene.replayed(cut).0.open_events(), scene.engine.open_events());
 }

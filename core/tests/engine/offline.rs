@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 use truceline_core::alert::Timeliness;
+use truceline_core::log::Body;
+use truceline_core::wire::TimeBasis;
 
 use crate::scene::*;
 
@@ -134,4 +136,34 @@ fn a_store_does_not_make_its_device_silent_and_ends_its_silence() {
     assert!(scene.alerts().iter().all(|alert| alert.ended.is_some()), "heard again");
     scene.wait_until(WEEK_S + 100.0);
     assert_eq!(scene.alerts().len(), 1, "old readings are no silence");
+}
+
+#[test]
+fn what_rests_on_a_time_that_was_estimated_says_so_and_nothing_else_does() {
+    let rules = "[[rule]]\nid = \"fire\"\nkind = \"no_fire\"\n[[rule]]\nid = \"crossing\"\nkind = \"crossing\"\n\
+                 [[rule]]\nid = \"tamper\"\nkind = \"tamper\"\n";
+    let estimated = |scene: &mut Scene, made: f64, fields: Value| {
+        let mut body = scene.reading_body("st01-rd01", made, fields);
+        let Body::Reading(entry) = &mut body else { panic!() };
+        entry.time_basis = TimeBasis::Estimated;
+        scene.enter(made + 0.2, body);
+    };
+    let mut scene = Scene::new(rules, &fixed("st01-rd01", "st01", 2_000.0, 0.0, ""));
+    estimated(&mut scene, 10.0, heard("explosion", 0.8, None));
+    estimated(&mut scene, 20.0, json!({"kind": "health", "data": {"enclosure": "open"}}));
+    scene.track(30.0, "t1", "vehicle", (200.0, 0.0), 10.0);
+    estimated(&mut scene, 60.0, sighting("t1", "vehicle", (-200.0, 0.0), 10.0));
+    scene.reading("st01-rd01", 70.0, 70.2, heard("gunfire", 0.8, None));
+    let told: Vec<_> = scene.alerts().into_iter().map(|alert| (alert.category, alert.labels)).collect();
+    let expected = [
+        ("no_fire", vec!["time_estimated"]),
+        ("tamper", vec!["tamper:opened", "time_estimated"]),
+        ("crossing", vec!["time_estimated"]),
+        ("no_fire", vec![]),
+    ];
+    let owned = |(category, labels): (&str, Vec<&str>)| {
+        (category.to_owned(), labels.into_iter().map(str::to_owned).collect::<Vec<_>>())
+    };
+    assert_eq!(told, expected.map(owned));
+    assert_eq!(scene.alerts()[0].viewer_form().labels, ["time_estimated"], "viewers are told too");
 }

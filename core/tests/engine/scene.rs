@@ -230,6 +230,21 @@ impl Scene {
         found
     }
 
+    /// The same journal once more, by way of a snapshot after a part of its entries: the engine and what it said.
+    pub fn replayed(&self, cut: f64) -> (Engine, Vec<Output>) {
+        let cut = (self.entries.len() as f64 * cut) as usize;
+        let mut engine = Engine::new();
+        let mut outputs = Vec::new();
+        for (place, entry) in self.entries.iter().enumerate() {
+            if place == cut {
+                engine = Engine::restore(&engine.snapshot()).unwrap();
+            }
+            engine.handle_entry(entry);
+            outputs.extend(std::iter::from_fn(|| engine.poll_output()));
+        }
+        (engine, outputs)
+    }
+
     pub fn only_alert(&self) -> Alert {
         let alerts = self.alerts();
         assert_eq!(alerts.len(), 1, "{alerts:#?}");

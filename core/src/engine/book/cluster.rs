@@ -44,6 +44,12 @@ pub(super) fn shared_percent(opened: PlaceExtent, now: PlaceExtent) -> Option<u8
     (shared >= LEAST_SHARED).then(|| (shared * 100.0).round().clamp(0.0, 100.0) as u8)
 }
 
+/// Where the sensor of a place is, and how far it reaches, metres: from 1 m to 300 km.
+pub(super) fn reach(extent: PlaceExtent) -> (LonLat, f64) {
+    let Outline { at, range_m, .. } = Outline::of(extent);
+    (at, range_m)
+}
+
 /// A disc, or a sector of at most half of one; what is nearer than a sector's least range counts as in it.
 struct Outline {
     at: LonLat,

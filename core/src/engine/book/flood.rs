@@ -9,9 +9,12 @@ use super::tally::Circle;
 use crate::agreement::Severity;
 use crate::alert::PlaceExtent;
 use crate::engine::finding::Finding;
-use crate::engine::limits::{MAX_FLOOD_SUBJECTS, MAX_FLOOD_SUBJECTS_TOLD};
+use crate::engine::limits::{LimitsHit, MAX_FLOOD_SUBJECTS, MAX_FLOOD_SUBJECTS_TOLD};
 use crate::id::Id;
 use crate::time::Time;
+
+/// What the sort of devices that nobody registered ends with; no class bears this name.
+const UNREGISTERED: &str = "unregistered";
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Flood {
@@ -36,14 +39,14 @@ struct Member {
     severity: Severity,
 }
 
-/// The sort of a finding, for whose budget it counts: its class and what else parts alerts of one subject.
+/// The sort of a finding, for whose budget it counts: its class, what else parts alerts of one subject, and whether the
+/// registry knows its device.
 pub(super) fn sort_of(finding: &Finding<'_>) -> String {
     let class = finding.details.get("class").and_then(Value::as_str).unwrap_or_default();
-    match finding.facet {
-        facet if facet == class || class.is_empty() => facet.to_owned(),
-        "" => class.to_owned(),
-        facet => format!("{facet}/{class}"),
-    }
+    let class = if finding.facet == class { "" } else { class };
+    let registered = if finding.registered { "" } else { UNREGISTERED };
+    let parts = [finding.facet, class, registered];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
 }
 
 /// The key of the flood alert into which a finding goes if it may not have one of its own.
@@ -65,7 +68,7 @@ impl Flood {
         Self { sort, members: Vec::new(), of_others: 0 }
     }
 
-    pub(super) fn take(&mut self, finding: &Finding<'_>) {
+    pub(super) fn take(&mut self, finding: &Finding<'_>, limits: &mut LimitsHit) {
         let fits = |member: &Member| {
             let same = member.subject == finding.subject;
             let place = match (finding.is_clustered(), member.place, finding.extent) {
@@ -99,6 +102,7 @@ impl Flood {
                 severity: finding.severity,
             });
         } else {
+            limits.flood_subjects += 1;
             self.of_others += finding.detections;
         }
     }

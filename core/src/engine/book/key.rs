@@ -35,14 +35,9 @@ impl AlertKey {
         self.facet.starts_with(FLOOD)
     }
 
-    /// Whether it differs from the other in nothing but the subject.
-    pub(super) fn is_beside(&self, other: &Self) -> bool {
-        self.rule == other.rule && self.facet == other.facet && self.zone == other.zone && self.late == other.late
-    }
-
-    /// The least of those that differ in the subject only.
-    pub(super) fn first_beside(&self) -> Self {
-        Self { subject: String::new(), ..self.clone() }
+    /// What it has in common with those that differ in nothing but the subject and in live or late.
+    pub(super) fn in_common(&self) -> Self {
+        Self { subject: String::new(), late: false, ..self.clone() }
     }
 }
 

@@ -8,19 +8,21 @@
 //!   is named by the station that opened it. It counts by quarter of an hour, station and device, and tells
 //!   the circle that holds all the places (`tally`). Only the opening place counts for who belongs to it,
 //!   so two hot spots stay two alerts and a front line is not swallowed by a chain of overlaps.
-//! - **A budget of new alerts** for each sort: rule, class, direction, severity, live or late (`budget`). What
+//! - **A budget of new alerts** for each sort: rule, class, direction, severity, live or late, of registered devices or of
+//!   others (`budget`). What
 //!   would open beyond it goes into one flood alert of that sort (`flood`), which counts and names what
 //!   is in it, and ends when nothing more comes and the budget has room again. When there is room while it
 //!   is open, the next to be reported has an alert of its own again: what goes on longest is the likeliest to. A sort
 //!   never uses up the budget of another: gunfire is not hidden by explosions, nor a tank by cars, nor what is severe
-//!   by what a notified activity lowered.
+//!   by what a notified activity lowered, nor what a registered device tells by ids that somebody made up.
 //!
 //! Only kinds whose subjects are made by what is seen have a budget. Silence, coverage, clock, tamper and interference
 //! have none: they are about registered devices, stations and stretches, of which there is a number, they are grouped
 //! by rules of their own, and they say how far all the rest can be believed.
 //!
 //! What a rule permits goes the same way as what it forbids, as an event instead of an alert (`event`): opened once,
-//! clustered, extended, ended. Events have their own limit (`shelves`) and no budget: nobody is called by them.
+//! clustered, extended, ended. Events have their own limit (`shelves`) and no budget: nobody is called by them. Their number
+//! costs nothing: a finding is compared with its neighbours (`places`), and who is to go next is known.
 
 mod budget;
 mod cluster;
@@ -28,8 +30,11 @@ mod event;
 mod flood;
 mod key;
 mod open;
+mod places;
 mod shelves;
 mod tally;
+
+use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -37,7 +42,6 @@ use uuid::Uuid;
 use budget::{Budgets, is_budgeted};
 use flood::flood_key;
 pub(super) use key::AlertKey;
-use key::numbered;
 use open::OpenAlert;
 use shelves::Shelves;
 
@@ -125,13 +129,8 @@ impl Book {
         while let Some(over) = self.fitting(base, finding, |_| true) {
             self.end(&over, "cool_down", terms, frame);
         }
-        // Of live and late ones together, so that one that goes live keeps its name.
-        let other = AlertKey { late: !base.late, ..base.clone() };
-        let is_taken = |subject: &str| {
-            let named = |key: &AlertKey| AlertKey { subject: subject.to_owned(), ..key.clone() };
-            self.open.contains_key(&named(base)) || self.open.contains_key(&named(&other))
-        };
-        let subject = if finding.is_clustered() { numbered(&base.subject, is_taken) } else { base.subject.clone() };
+        let subject =
+            if finding.is_clustered() { self.open.with(base).free_subject(base) } else { base.subject.clone() };
         AlertKey { subject, ..base.clone() }
     }
 
@@ -141,15 +140,13 @@ impl Book {
         if !finding.is_clustered() {
             return self.open.get(base).filter(|open| fits(open)).map(|_| base.clone());
         }
-        let mut best: Option<(u8, Time, &AlertKey)> = None;
-        let beside = self.open.with(base).range(base.first_beside()..).take_while(|(key, _)| key.is_beside(base));
-        for (key, open) in beside.filter(|(_, open)| fits(open)) {
-            let Some(shared) = open.shared_percent(finding) else { continue };
-            if best.is_none_or(|(most, opened, _)| shared > most || (shared == most && open.detected_at < opened)) {
-                best = Some((shared, open.detected_at, key));
-            }
-        }
-        best.map(|(_, _, key)| key.clone())
+        let mut best: Option<(Reverse<u8>, Time, AlertKey)> = None;
+        self.open.with(base).near(base, finding, |key, open| {
+            let shared = if fits(open) { open.shared_percent(finding) } else { None };
+            let one = shared.map(|shared| (Reverse(shared), open.detected_at, key));
+            best = best.take().into_iter().chain(one).min();
+        });
+        best.map(|(_, _, key)| key)
     }
 
     /// An open late alert that live evidence goes on with is the same alert, live from here on.
@@ -276,14 +273,14 @@ impl Book {
         self.budgets.forget();
     }
 
-    /// Ends what had evidence longest ago, as long as there are as many alerts, or events, as there may be.
+    /// Ends what no registered device shows, and of such what had evidence longest ago, as long as there are as many
+    /// alerts, or events, as there may be.
     fn make_room(&mut self, key: &AlertKey, terms: &Terms, frame: &mut Frame) {
         let permitted = key.is_permitted();
         let most = if permitted { MAX_OPEN_EVENTS } else { MAX_OPEN_ALERTS };
         while self.open.with(key).len() >= most {
-            let oldest = self.open.with(key).iter().min_by_key(|(key, open)| (open.evident_at, *key));
-            let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { return };
-            self.end(&oldest, "limit", terms, frame);
+            let Some(first) = self.open.with_mut(key).first_to_go() else { return };
+            self.end(&first, "limit", terms, frame);
             *(if permitted { &mut frame.limits.open_events } else { &mut frame.limits.open_alerts }) += 1;
         }
     }

@@ -9,6 +9,8 @@ use uuid::Uuid;
 use super::cluster::shared_percent;
 use super::flood::{Flood, sort_of};
 use super::key::{AlertKey, id_of};
+use super::places::Spot;
+use super::shelves::Turn;
 use super::tally::Tally;
 use crate::agreement::{Severity, Status};
 use crate::alert::{AgreementRef, Alert, Certainty, CertaintyWord, Evidence, Place, PlaceExtent, Timeliness};
@@ -30,6 +32,7 @@ const ASSESSED: &str = "assessed:";
 /// A reading that shows an alert, and how well.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Ranked {
+    registered: bool,
     probability: f64,
     evidence: Evidence,
 }
@@ -60,7 +63,7 @@ pub(super) struct OpenAlert {
     pub(super) detections: u64,
     first: Option<Evidence>,
     latest: Option<Evidence>,
-    /// The most probable ones, best first.
+    /// The most probable ones, best first, those of registered devices before all others.
     best: Vec<Ranked>,
     pub(super) agreement: AgreementRef,
     pub(super) status: Status,
@@ -80,6 +83,13 @@ pub(super) struct OpenAlert {
     flood: Option<Flood>,
     /// Of events: what permits it, in words.
     permission: Option<String>,
+    /// A registered device shows it.
+    registered: bool,
+    /// The place and the words are of one.
+    shown_registered: bool,
+    /// Its turn when the shelf looked at it last.
+    #[serde(skip)]
+    pub(super) queued: Turn,
 }
 
 impl OpenAlert {
@@ -120,7 +130,23 @@ impl OpenAlert {
             tally: (key.is_flood() || finding.is_clustered()).then(Tally::default),
             permission: finding.permitted.map(|(number, permission)| words::permission(number, permission)),
             flood: key.is_flood().then(|| Flood::new(sort_of(finding))),
+            registered: false,
+            shown_registered: false,
+            queued: Turn::default(),
         }
+    }
+
+    /// When it is to go if there are too many.
+    pub(super) fn turn(&self) -> Turn {
+        (self.registered, self.evident_at)
+    }
+
+    /// A cluster, as its neighbours are looked up.
+    pub(super) fn spot<'s>(&'s self, key: &'s AlertKey) -> Option<Spot<'s>> {
+        let is_cluster = self.tally.is_some() && self.flood.is_none();
+        let spot =
+            || Spot { late: key.late, subject: &key.subject, place: self.opened_at, station: self.opened_by.as_ref() };
+        is_cluster.then(spot)
     }
 
     pub(super) fn certainty(&self) -> Certainty {
@@ -155,13 +181,16 @@ impl OpenAlert {
     /// Whether the place and the words are to be those of this finding.
     ///
     /// Of those that are about as probable as the best one it is the one that knows the place best: a vague
-    /// report never takes a better place away.
+    /// report never takes a better place away, nor one whose device nobody registered that of one that is.
     fn shows(&self, finding: &Finding<'_>) -> bool {
         if self.what.is_empty() {
             return true;
         }
         if finding.follow == Follow::Latest {
             return finding.time >= self.last;
+        }
+        if finding.registered != self.shown_registered {
+            return finding.registered && (finding.extent.is_some() || self.extent.is_none());
         }
         let best = self.probability.max(finding.probability);
         let about = |probability: f64| probability >= ABOUT_AS_PROBABLE * best;
@@ -180,10 +209,10 @@ impl OpenAlert {
 
     pub(super) fn take(&mut self, finding: Finding<'_>, terms: &Terms, frame: &mut Frame) {
         if let Some(tally) = &mut self.tally {
-            tally.take(&finding);
+            tally.take(&finding, &mut frame.limits);
         }
         if let Some(flood) = &mut self.flood {
-            flood.take(&finding);
+            flood.take(&finding, &mut frame.limits);
         }
         if self.shows(&finding) {
             if finding.extent.is_some() {
@@ -192,12 +221,14 @@ impl OpenAlert {
                 self.place_by = finding.place_by;
             }
             self.shown = finding.probability;
+            self.shown_registered = finding.registered;
             self.what = finding.what;
             self.past = finding.past;
             self.details = finding.details;
         }
         self.probability = self.probability.max(finding.probability);
         self.observed |= finding.observed;
+        self.registered |= finding.registered;
         self.severity = self.severity.max(finding.severity);
         self.started = self.started.min(finding.time);
         self.last = self.last.max(finding.time);
@@ -219,18 +250,20 @@ impl OpenAlert {
             }
         }
         for evidence in finding.evidence {
-            self.add_evidence(finding.probability, evidence);
+            self.add_evidence(finding.registered, finding.probability, evidence);
         }
     }
 
-    fn add_evidence(&mut self, probability: f64, evidence: Evidence) {
+    fn add_evidence(&mut self, registered: bool, probability: f64, evidence: Evidence) {
         if self.first.is_none() {
             self.first = Some(evidence.clone());
         }
-        let place = self.best.partition_point(|ranked| ranked.probability >= probability);
-        if place < MAX_BEST_EVIDENCE {
+        let before = |ranked: &Ranked| (ranked.registered, ranked.probability) >= (registered, probability);
+        let place = self.best.partition_point(before);
+        // An event tells its first and its latest only.
+        if place < MAX_BEST_EVIDENCE && self.permission.is_none() {
             self.best.truncate(MAX_BEST_EVIDENCE - 1);
-            self.best.insert(place, Ranked { probability, evidence: evidence.clone() });
+            self.best.insert(place, Ranked { registered, probability, evidence: evidence.clone() });
         }
         self.latest = Some(evidence);
     }
@@ -283,9 +316,9 @@ impl OpenAlert {
             (None, Some(past), Some(ended)) => &format!("{past} {}", words::second(ended)),
             _ => &self.what,
         };
-        let stations = self.tally.as_ref().map_or(0, Tally::stations);
+        let from = self.tally.as_ref().map_or(String::new(), Tally::from);
         let place = place.map(|place| words::place(place, self.place_by, self.detections, self.follow));
-        words::summary(what, (self.detections, stations), certainty, &place.unwrap_or_default(), key.late)
+        words::summary(what, (self.detections, &from), certainty, &place.unwrap_or_default(), key.late)
     }
 
     fn alert(&self, key: &AlertKey, ended: Option<&str>, terms: &Terms, frame: &Frame) -> Alert {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::alert::PlaceExtent;
 use crate::engine::finding::Finding;
-use crate::engine::limits::{MAX_QUARTERS, MAX_SOURCES};
+use crate::engine::limits::{LimitsHit, MAX_QUARTERS, MAX_SOURCES};
 use crate::engine::{ground, rounding};
 use crate::geometry::{LonLat, destination, distance_m};
 use crate::id::Id;
@@ -20,24 +20,29 @@ const QUARTER_NANOS: i64 = 900 * NANOS_PER_SECOND;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Tally {
     quarters: Quarters,
-    /// Detections by station and device.
+    /// Detections by station and device, those of registered ones first.
     #[serde(with = "crate::engine::pairs")]
-    sources: BTreeMap<(Id, Id), u64>,
+    sources: BTreeMap<Source, u64>,
     /// Detections of devices beyond the limit.
     of_others: u64,
     span: Option<Circle>,
 }
 
+/// Who detected: a device of a station.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Source {
+    unregistered: bool,
+    station: Id,
+    device: Id,
+}
+
 impl Tally {
-    pub(super) fn take(&mut self, finding: &Finding<'_>) {
+    pub(super) fn take(&mut self, finding: &Finding<'_>, limits: &mut LimitsHit) {
         self.quarters.add(finding.time, finding.detections);
         if let (Some(station), Some(evidence)) = (finding.station, finding.evidence.last()) {
-            let source = (station.clone(), evidence.device.clone());
-            if self.sources.len() < MAX_SOURCES || self.sources.contains_key(&source) {
-                *self.sources.entry(source).or_default() += finding.detections;
-            } else {
-                self.of_others += finding.detections;
-            }
+            let unregistered = !finding.registered;
+            let source = Source { unregistered, station: station.clone(), device: evidence.device.clone() };
+            self.count(source, finding.detections, limits);
         }
         if let Some(extent) = finding.extent {
             let around = Circle::around(extent);
@@ -45,23 +50,59 @@ impl Tally {
         }
     }
 
-    /// How many stations it is from.
-    pub(super) fn stations(&self) -> usize {
-        let mut stations: Vec<&Id> = self.sources.keys().map(|(station, _)| station).collect();
-        stations.dedup();
-        stations.len()
+    fn count(&mut self, source: Source, detections: u64, limits: &mut LimitsHit) {
+        if let Some(counted) = self.sources.get_mut(&source) {
+            *counted += detections;
+            return;
+        }
+        if self.sources.len() < MAX_SOURCES {
+            self.sources.insert(source, detections);
+            return;
+        }
+        limits.sources += 1;
+        // Nobody is pushed out by ids that somebody made up.
+        match self.sources.last_entry() {
+            Some(last) if !source.unregistered && last.key().unregistered => {
+                self.of_others += last.remove();
+                self.sources.insert(source, detections);
+            }
+            _ => self.of_others += detections,
+        }
+    }
+
+    /// Whose the detections are, for the sentence: nothing for one station.
+    ///
+    /// Stations that only unregistered devices name are not counted with the others: anybody can name any number of them.
+    pub(super) fn from(&self) -> String {
+        let stations = |unregistered: bool| {
+            let sources = self.sources.keys().filter(|source| source.unregistered == unregistered);
+            let mut stations: Vec<&Id> = sources.map(|source| &source.station).collect();
+            stations.dedup();
+            stations.len()
+        };
+        match (stations(false), stations(true)) {
+            (0, 0 | 1) | (1, 0) => String::new(),
+            (0, others) => format!(" of {others} stations that are not registered"),
+            (known, 0) => format!(" of {known} stations"),
+            (1, _) => " of 1 station and of unregistered devices".to_owned(),
+            (known, _) => format!(" of {known} stations and of unregistered devices"),
+        }
     }
 
     pub(super) fn tell(&self, details: &mut Map<String, Value>) {
         details.insert("quarters".to_owned(), self.quarters.told());
-        let mut stations: BTreeMap<&Id, (u64, u64)> = BTreeMap::new();
-        for ((station, _), detections) in &self.sources {
-            let (devices, sum) = stations.entry(station).or_default();
+        let mut stations: BTreeMap<(bool, &Id), (u64, u64)> = BTreeMap::new();
+        for (source, detections) in &self.sources {
+            let (devices, sum) = stations.entry((source.unregistered, &source.station)).or_default();
             *devices += 1;
             *sum += detections;
         }
-        let told = stations.into_iter().map(|(station, (devices, detections))| {
-            json!({"station": station.as_str(), "devices": devices, "detections": detections})
+        let told = stations.into_iter().map(|((unregistered, station), (devices, detections))| {
+            let mut told = json!({"station": station.as_str(), "devices": devices, "detections": detections});
+            if unregistered {
+                told["registered"] = false.into();
+            }
+            told
         });
         details.insert("sources".to_owned(), told.collect());
         if self.of_others > 0 {

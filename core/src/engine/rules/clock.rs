@@ -280,6 +280,7 @@ pub(in crate::engine) fn judge_reject(
             zone: None,
             facet: "ahead",
             station: None,
+            registered: true,
             permitted: None,
             opening: format!("{id}/{boot}/{seq}/{wall}"),
             time: wall,

@@ -431,6 +431,7 @@ fn silence(rule: &Rule, subject: String, since: Time, wall: Time) -> Finding<'_>
         rule,
         subject,
         station: None,
+        registered: true,
         zone: None,
         facet: "",
         opening: String::new(),

@@ -203,6 +203,7 @@ pub(in crate::engine) fn judge_reject(
             rule,
             subject: format!("device:{id}"),
             station: None,
+            registered: true,
             zone: None,
             facet: cause,
             opening: opening(reject, wall),
