@@ -54,11 +54,15 @@ pub fn compile(bundle: &Bundle) -> Result<Agreement, Vec<AgreementFault>> {
     let flood = flood(&mut keys);
     let (lines, daily) = lines::read(&mut keys, &mut shapes);
     let zones = zones::read(&mut keys, &names, &mut shapes);
-    let rules = rules::read(&mut keys, &names);
+    let mut rules = rules::read(&mut keys, &names);
     let activities = activities::read(&mut keys, &names);
     let mut faults: Vec<AgreementFault> = keys.finish().into_iter().map(in_terms).collect();
     let (of_files, repairs) = shapes.into_faults();
     faults.extend(of_files);
+    let placed = ZonePlaces::of(&zones);
+    for (number, rule) in (0..).zip(&mut rules) {
+        (rule.number, rule.area_slots) = (number, placed.slots(&rule.areas));
+    }
     match id {
         Some(id) if faults.is_empty() => Ok(Agreement {
             name: name.unwrap_or_else(|| id.to_string()),
@@ -71,7 +75,7 @@ pub fn compile(bundle: &Bundle) -> Result<Agreement, Vec<AgreementFault>> {
             versions: lines::by_time(&lines),
             daily,
             lines,
-            placed: ZonePlaces::of(&zones),
+            placed,
             zones,
             rules,
             activities,

@@ -193,6 +193,10 @@ pub struct Rule {
     pub permitted: Vec<Permission>,
     /// What it judges.
     pub kind: RuleKind,
+    /// Its place in the agreement's list.
+    pub(crate) number: u32,
+    /// The slots of `areas`.
+    pub(crate) area_slots: Vec<u32>,
 }
 
 /// Hours of the day in UTC, seconds after midnight; `from` > `to` spans midnight.
@@ -399,13 +403,30 @@ impl Agreement {
         Some(Spread::Normal(Ellipse::circle(position, hacc_m)).probability(&region))
     }
 
+    /// The slots of zones, by which they are found faster than by their ids.
+    pub(crate) fn zone_slots(&self, ids: &[Id]) -> Vec<u32> {
+        self.placed.slots(ids)
+    }
+
+    /// The version in force at `time` of the zone with this slot.
+    pub(crate) fn zone_of_slot(&self, slot: u32, time: Time) -> Option<&Zone> {
+        self.placed.zone_of(&self.zones, slot, time)
+    }
+
+    /// The slots of the zones in force at `time` that may be within metres of a position, ascending; of those along
+    /// a line all.
+    pub(crate) fn slots_near(&self, time: Time, circle: (LonLat, f64)) -> Vec<u32> {
+        self.placed.slots_near(&self.zones, time, circle)
+    }
+
     /// The version of zone `id` in force at `time` as a region; `None` if none is, or its line is not.
     pub fn zone_region(&self, id: &Id, time: Time) -> Option<Region<'_>> {
         let zone = self.zone(id, time)?;
         self.region(&zone.extent, time)
     }
 
-    fn region<'a>(&'a self, extent: &'a Extent, time: Time) -> Option<Region<'a>> {
+    /// An extent as it is at `time`; `None` if its line has no version in force.
+    pub(crate) fn region<'a>(&'a self, extent: &'a Extent, time: Time) -> Option<Region<'a>> {
         match extent {
             Extent::Area(area) => Some(Region::Inside(area)),
             Extent::Buffer { line, distance_m, side } => {

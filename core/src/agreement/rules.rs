@@ -82,6 +82,8 @@ fn rule(keys: &mut Keys<'_>, id: Option<Id>, kind: &'static KindTerms, names: &N
         cool_down: Span::from_secs_f64(cool_down_s?),
         permitted,
         kind: kind?,
+        number: 0,
+        area_slots: Vec::new(),
     })
 }
 

@@ -9,21 +9,28 @@ use std::collections::BTreeMap;
 
 use crate::agreement::Agreement;
 use crate::geometry::LonLat;
-use crate::id::Id;
 use crate::time::Time;
 
 /// Places that are remembered; beyond it all are forgotten and it begins anew.
 const MAX_PLACES: usize = 16_384;
+/// Answers of all those places together, 16 bytes each, likewise: a wide disc may reach thousands of zones.
+const MAX_ANSWERS: usize = 1_000_000;
 
 /// What was asked of one place.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Answers {
     /// P(side A) of the primary line, once it was asked for.
     pub(super) side_a: Option<f64>,
-    /// P(inside) by zone.
-    pub(super) zones: Vec<(Id, f64)>,
-    /// P(where the rule holds) by rule.
-    pub(super) rules: Vec<(Id, f64)>,
+    /// P(inside) of every zone that it may be in, by slot, ascending; `None` until it was asked for.
+    pub(super) zones: Option<Vec<(u32, Option<f64>)>>,
+    /// P(where the rule holds) by the rule's number.
+    pub(super) rules: Vec<(u32, f64)>,
+}
+
+impl Answers {
+    fn count(&self) -> usize {
+        self.zones.as_ref().map_or(0, Vec::len) + self.rules.len()
+    }
 }
 
 /// A disc under the versions in force in one stretch of time.
@@ -40,7 +47,13 @@ pub(super) struct PlaceKey {
 pub(super) struct Known {
     /// When some version of a line or a zone comes into force or goes out of it, in order.
     seams: Vec<Time>,
-    places: RefCell<BTreeMap<PlaceKey, Answers>>,
+    places: RefCell<Places>,
+}
+
+#[derive(Debug, Default)]
+struct Places {
+    by_key: BTreeMap<PlaceKey, Answers>,
+    answers: usize,
 }
 
 impl Known {
@@ -65,15 +78,22 @@ impl Known {
 
     /// Takes out what is known of a place; [`Known::keep`] puts it back.
     pub(super) fn take(&self, key: &PlaceKey) -> Answers {
-        self.places.borrow_mut().get_mut(key).map(std::mem::take).unwrap_or_default()
+        let mut places = self.places.borrow_mut();
+        let answers = places.by_key.get_mut(key).map(std::mem::take).unwrap_or_default();
+        places.answers -= answers.count();
+        answers
     }
 
     pub(super) fn keep(&self, key: PlaceKey, answers: Answers) {
         let mut places = self.places.borrow_mut();
-        if places.len() >= MAX_PLACES && !places.contains_key(&key) {
-            places.clear();
+        let is_new = !places.by_key.contains_key(&key);
+        if places.answers + answers.count() > MAX_ANSWERS || (is_new && places.by_key.len() >= MAX_PLACES) {
+            *places = Places::default();
         }
-        places.insert(key, answers);
+        places.answers += answers.count();
+        if let Some(before) = places.by_key.insert(key, answers) {
+            places.answers -= before.count();
+        }
     }
 }
 
@@ -87,7 +107,20 @@ mod tests {
         for number in 0..MAX_PLACES * 2 {
             let key = known.key(LonLat { lon: 0.0, lat: 0.0 }, number as f64, Time::from_nanos(0));
             known.keep(key, Answers::default());
-            assert!(known.places.borrow().len() <= MAX_PLACES);
+            assert!(known.places.borrow().by_key.len() <= MAX_PLACES);
+        }
+    }
+
+    #[test]
+    fn no_more_answers_are_remembered_than_there_is_room_for() {
+        let known = Known::default();
+        for number in 0..300 {
+            let key = known.key(LonLat { lon: 0.0, lat: 0.0 }, f64::from(number % 200), Time::from_nanos(0));
+            let zones = known.take(&key).zones.unwrap_or_else(|| vec![(0, None); 10_000]);
+            known.keep(key, Answers { zones: Some(zones), ..Answers::default() });
+            let places = known.places.borrow();
+            assert_eq!(places.answers, places.by_key.values().map(Answers::count).sum::<usize>());
+            assert!(places.answers <= MAX_ANSWERS);
         }
     }
 

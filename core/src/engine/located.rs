@@ -3,15 +3,16 @@
 //! A point with a radius or an ellipse is normally distributed about its middle; in a disc or sector the
 //! place is taken as evenly spread over the area.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::f64::consts::PI;
+use std::sync::Arc;
 
 use super::known::{Answers, Known, PlaceKey};
 use super::rounding;
 use super::terms::Terms;
-use crate::agreement::{Line, Rule};
+use crate::agreement::{Extent, Line, Rule, Zone};
 use crate::alert::{Place, PlaceExtent, ZoneProbability};
-use crate::geometry::{Ellipse, Region, Sector, Side, Spread, bearing_deg};
+use crate::geometry::{Course, Ellipse, LineFix, LonLat, Region, Sector, Side, Spread, bearing_deg};
 use crate::id::Id;
 use crate::time::Time;
 
@@ -28,13 +29,26 @@ pub(super) struct Located<'a> {
     terms: &'a Terms,
     /// What was asked already: several rules often have one zone.
     answers: RefCell<Answers>,
+    /// Where its middle is against the line, told by its print, that was asked for last.
+    fix: Cell<Option<(u64, LineFix)>>,
+    /// The same of the middle of its cover.
+    cover_fix: Cell<Option<(u64, LineFix)>>,
     /// Where the answers are kept for the next sighting of the same place.
     kept: Option<(&'a Known, PlaceKey)>,
 }
 
 impl<'a> Located<'a> {
     pub(super) fn new(extent: PlaceExtent, time: Time, terms: &'a Terms) -> Self {
-        Self { extent, spread: spread(extent), time, terms, answers: RefCell::default(), kept: None }
+        Self {
+            extent,
+            spread: spread(extent),
+            time,
+            terms,
+            answers: RefCell::default(),
+            fix: Cell::default(),
+            cover_fix: Cell::default(),
+            kept: None,
+        }
     }
 
     /// A place that will be asked for again: what is known of it is used, and what is found out is kept.
@@ -71,31 +85,90 @@ impl<'a> Located<'a> {
         side_a
     }
 
-    /// P(inside a zone); 0 when no version of it is in force.
-    pub(super) fn in_zone(&self, zone: &Id) -> f64 {
-        if let Some((_, known)) = self.answers.borrow().zones.iter().find(|(id, _)| id == zone) {
-            return *known;
+    /// Where its middle is against a line.
+    fn fix(&self, line: &Line) -> LineFix {
+        fix_of(&self.fix, line, &line.course(), self.spread.middle())
+    }
+
+    /// P(within a distance of the line). Where that is certain, one look at the line does for all distances.
+    fn within(&self, line: &Line, course: &Course, distance_m: f64) -> f64 {
+        let certain = |fix: LineFix, reach_m: f64| {
+            let gap_m = distance_m - fix.distance_m;
+            (gap_m.abs() > reach_m).then(|| f64::from(u8::from(gap_m > 0.0)))
+        };
+        let fix = fix_of(&self.fix, line, course, self.spread.middle());
+        if let Some(known) = certain(fix, self.spread.reach_m()) {
+            return known;
         }
-        let probability = self.compute_in_zone(zone);
-        self.answers.borrow_mut().zones.push((zone.clone(), probability));
+        if let Some((middle, cover_m)) = self.spread.cover()
+            && let Some(known) = certain(fix_of(&self.cover_fix, line, course, middle), cover_m)
+        {
+            return known;
+        }
+        course.within(&self.spread, distance_m)
+    }
+
+    /// P(inside a zone); 0 when no version of it is in force.
+    fn in_slot(&self, slot: u32) -> f64 {
+        let mut answers = self.answers.borrow_mut();
+        let zones = answers.zones.get_or_insert_with(|| {
+            let near = self.terms.agreement.slots_near(self.time, self.spread.circle());
+            near.into_iter().map(|slot| (slot, None)).collect()
+        });
+        let Ok(place) = zones.binary_search_by_key(&slot, |(slot, _)| *slot) else { return 0.0 };
+        if let Some(known) = zones[place].1 {
+            return known;
+        }
+        drop(answers);
+        let zone = self.terms.agreement.zone_of_slot(slot, self.time);
+        let probability = zone.map_or(0.0, |zone| self.compute_in_zone(zone));
+        if let Some(zones) = &mut self.answers.borrow_mut().zones {
+            zones[place].1 = Some(probability);
+        }
         probability
     }
 
-    fn compute_in_zone(&self, zone: &Id) -> f64 {
-        self.terms.agreement.zone_region(zone, self.time).map_or(0.0, |region| self.spread.probability(&region))
+    fn compute_in_zone(&self, zone: &'a Zone) -> f64 {
+        let agreement = &self.terms.agreement;
+        let Extent::Buffer { line: id, distance_m, side } = &zone.extent else {
+            let region = agreement.region(&zone.extent, self.time);
+            return region.map_or(0.0, |region| self.spread.probability(&region));
+        };
+        let Some(line) = agreement.line(id, self.time) else { return 0.0 };
+        let course = line.course();
+        let within = self.within(line, &course, *distance_m);
+        let is_a = match side {
+            Some(Side::A) => true,
+            Some(Side::B) => false,
+            Some(Side::Undetermined) | None => return within,
+        };
+        let Some(a) = self.side_a(Some(id)) else { return 0.0 };
+        let side = if is_a { a } else { 1.0 - a };
+        let near = Region::Near(Arc::clone(&course), *distance_m);
+        self.spread.all(&[within, side], || Region::All(vec![near, Region::Side(course, is_a)]))
     }
 
     /// P(inside at least one of these zones).
     pub(super) fn in_any(&self, zones: &[Id]) -> f64 {
-        if let [only] = zones {
-            return self.in_zone(only);
-        }
-        let each: Vec<f64> = zones.iter().map(|zone| self.in_zone(zone)).collect();
-        self.spread.any(&each, || self.zones_region(zones))
+        self.in_any_slot(&self.terms.agreement.zone_slots(zones))
     }
 
-    fn zones_region(&self, zones: &[Id]) -> Region<'a> {
-        Region::Any(zones.iter().filter_map(|zone| self.terms.agreement.zone_region(zone, self.time)).collect())
+    fn in_any_slot(&self, slots: &[u32]) -> f64 {
+        if let [only] = slots {
+            return self.in_slot(*only);
+        }
+        // What is not there neither adds to the sum nor to the greatest.
+        let each: Vec<f64> = slots.iter().map(|slot| self.in_slot(*slot)).filter(|p| *p != 0.0).collect();
+        if each.is_empty() {
+            return 0.0;
+        }
+        self.spread.any(&each, || self.zones_region(slots))
+    }
+
+    fn zones_region(&self, slots: &[u32]) -> Region<'a> {
+        let agreement = &self.terms.agreement;
+        let zones = slots.iter().filter_map(|slot| agreement.zone_of_slot(*slot, self.time));
+        Region::Any(zones.filter_map(|zone| agreement.region(&zone.extent, self.time)).collect())
     }
 
     /// P(on one of the rule's sides); 1 for a rule that names none.
@@ -128,28 +201,28 @@ impl<'a> Located<'a> {
 
     /// The rule's areas; everywhere for a rule that names none.
     fn areas_region(&self, rule: &Rule) -> Region<'a> {
-        if rule.areas.is_empty() { Region::All(Vec::new()) } else { self.zones_region(&rule.areas) }
+        if rule.areas.is_empty() { Region::All(Vec::new()) } else { self.zones_region(&rule.area_slots) }
     }
 
     /// P(where the rule holds): in one of its areas and on one of its sides, jointly.
     pub(super) fn where_rule_holds(&self, rule: &Rule) -> f64 {
-        if let Some((_, known)) = self.answers.borrow().rules.iter().find(|(id, _)| *id == rule.id) {
+        if let Some((_, known)) = self.answers.borrow().rules.iter().find(|(number, _)| *number == rule.number) {
             return *known;
         }
-        let areas = if rule.areas.is_empty() { 1.0 } else { self.in_any(&rule.areas) };
+        let areas = if rule.areas.is_empty() { 1.0 } else { self.in_any_slot(&rule.area_slots) };
         let region = || Region::All(vec![self.areas_region(rule), self.sides_region(rule)]);
         let holds = if areas <= 0.0 { 0.0 } else { self.spread.all(&[areas, self.on_sides(rule)], region) };
-        self.answers.borrow_mut().rules.push((rule.id.clone(), holds));
+        self.answers.borrow_mut().rules.push((rule.number, holds));
         holds
     }
 
     /// P(in a zone and on one of the rule's sides), jointly.
-    pub(super) fn in_zone_on_sides(&self, zone: &Id, rule: &Rule) -> f64 {
-        let inside = self.in_zone(zone);
+    pub(super) fn in_zone_on_sides(&self, zone: u32, rule: &Rule) -> f64 {
+        let inside = self.in_slot(zone);
         if inside <= 0.0 {
             return 0.0;
         }
-        let region = || Region::All(vec![self.zones_region(std::slice::from_ref(zone)), self.sides_region(rule)]);
+        let region = || Region::All(vec![self.zones_region(std::slice::from_ref(&zone)), self.sides_region(rule)]);
         self.spread.all(&[inside, self.on_sides(rule)], region)
     }
 
@@ -157,7 +230,7 @@ impl<'a> Located<'a> {
     pub(super) fn within_where_rule_holds(&self, rule: &Rule, distance_m: f64) -> f64 {
         let Some(line) = self.line(rule.line.as_ref()) else { return 0.0 };
         let course = line.course();
-        let within = course.within(&self.spread, distance_m);
+        let within = self.within(line, &course, distance_m);
         if within <= 0.0 || (rule.areas.is_empty() && rule.sides.is_empty()) {
             return within;
         }
@@ -174,7 +247,7 @@ impl<'a> Located<'a> {
             | PlaceExtent::Disc { position, .. } => Some(position),
             PlaceExtent::Sector { .. } => None,
         };
-        let fix = middle.and_then(|middle| Some((middle, self.line(line)?.course().locate(middle))));
+        let fix = middle.and_then(|middle| Some((middle, self.fix(self.line(line)?))));
         let error_m = fix.map(|(middle, fix)| match (self.extent, self.spread) {
             (PlaceExtent::Point { hacc_m, .. }, _) => hacc_m,
             (PlaceExtent::Disc { radius_m, .. }, _) => radius_m,
@@ -201,23 +274,28 @@ impl<'a> Located<'a> {
 
     fn told_zones(&self) -> Vec<ZoneProbability> {
         const TOLD: f64 = 0.005;
-        if let PlaceExtent::Point { position, hacc_m } = self.extent {
-            let found = self.terms.agreement.zones_at(self.time, position, hacc_m);
-            return found
-                .into_iter()
-                .map(|(id, probability)| ZoneProbability { id, probability: rounding::probability(probability) })
-                .collect();
-        }
-        let in_reach = self.terms.agreement.zones_in_reach(self.time, &self.spread);
-        let mut zones: Vec<ZoneProbability> = in_reach
+        let in_reach = self.terms.agreement.slots_near(self.time, self.spread.circle());
+        // Slots are in the order of ids.
+        in_reach
             .into_iter()
-            .map(|zone| ZoneProbability { id: zone.id.clone(), probability: self.in_zone(&zone.id) })
+            .filter_map(|slot| Some((slot, self.terms.agreement.zone_of_slot(slot, self.time)?)))
+            .map(|(slot, zone)| ZoneProbability { id: zone.id.clone(), probability: self.in_slot(slot) })
             .filter(|zone| zone.probability > TOLD)
             .map(|zone| ZoneProbability { probability: rounding::probability(zone.probability), ..zone })
-            .collect();
-        zones.sort_by(|a, b| a.id.cmp(&b.id));
-        zones
+            .collect()
     }
+}
+
+/// Where a position is against a line, looked up once.
+fn fix_of(known: &Cell<Option<(u64, LineFix)>>, line: &Line, course: &Course, position: LonLat) -> LineFix {
+    if let Some((print, fix)) = known.get()
+        && print == line.print()
+    {
+        return fix;
+    }
+    let fix = course.locate(position);
+    known.set(Some((line.print(), fix)));
+    fix
 }
 
 /// How a place is distributed.

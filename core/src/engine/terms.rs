@@ -13,6 +13,41 @@ use crate::time::{NANOS_PER_SECOND, Time};
 pub(super) struct Terms {
     pub(super) document: Document,
     pub(super) agreement: Agreement,
+    /// The places in its list of the rules of each group, in the file's order.
+    groups: [Vec<usize>; Group::COUNT],
+}
+
+/// Rules that look at the same readings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    Fire,
+    Crossing,
+    /// Exclusion zones and withdrawal.
+    Stay,
+    Flight,
+    Tamper,
+    Interference,
+    Clock,
+    Silence,
+    Coverage,
+}
+
+impl Group {
+    const COUNT: usize = Self::Coverage as usize + 1;
+
+    const fn of(kind: &RuleKind) -> Self {
+        match kind {
+            RuleKind::NoFire => Self::Fire,
+            RuleKind::Crossing => Self::Crossing,
+            RuleKind::ExclusionZone | RuleKind::Withdrawal { .. } => Self::Stay,
+            RuleKind::NoFlight { .. } => Self::Flight,
+            RuleKind::Tamper { .. } => Self::Tamper,
+            RuleKind::Interference { .. } => Self::Interference,
+            RuleKind::Clock { .. } => Self::Clock,
+            RuleKind::Silence { .. } => Self::Silence,
+            RuleKind::Coverage { .. } => Self::Coverage,
+        }
+    }
 }
 
 impl Terms {
@@ -20,7 +55,11 @@ impl Terms {
     pub(super) fn of(document: &Document) -> Option<Self> {
         let bundle = Bundle::from_document(document).ok()?;
         let agreement = compile(&bundle).ok()?;
-        Some(Self { document: document.clone(), agreement })
+        let mut groups: [Vec<usize>; Group::COUNT] = Default::default();
+        for (place, rule) in agreement.rules.iter().enumerate() {
+            groups[Group::of(&rule.kind) as usize].push(place);
+        }
+        Some(Self { document: document.clone(), agreement, groups })
     }
 
     /// The line `id`, or the primary one, as it is at `time`, with what tells it from another course; changed terms may keep their line.
@@ -35,14 +74,23 @@ impl Terms {
         self.agreement.rules.iter().find(|rule| rule.id == *id)
     }
 
+    /// The rules of a group, in the file's order.
+    pub(super) fn rules_of(&self, group: Group) -> impl Iterator<Item = &Rule> {
+        self.groups[group as usize].iter().filter_map(|place| self.agreement.rules.get(*place))
+    }
+
+    pub(super) fn has(&self, group: Group) -> bool {
+        !self.groups[group as usize].is_empty()
+    }
+
     /// The rules that judge coverage.
     pub(super) fn coverage_rules(&self) -> impl Iterator<Item = &Rule> {
-        self.agreement.rules.iter().filter(|rule| matches!(rule.kind, RuleKind::Coverage { .. }))
+        self.rules_of(Group::Coverage)
     }
 
     /// The rules that judge silence.
     pub(super) fn silence_rules(&self) -> impl Iterator<Item = &Rule> {
-        self.agreement.rules.iter().filter(|rule| matches!(rule.kind, RuleKind::Silence { .. }))
+        self.rules_of(Group::Silence)
     }
 }
 

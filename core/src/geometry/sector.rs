@@ -36,7 +36,7 @@ impl Sector {
     }
 
     /// A circle about its middle that covers it, where that is smaller than the one about the sensor.
-    fn cover(&self) -> Option<(LonLat, f64)> {
+    pub(super) fn cover(&self) -> Option<(LonLat, f64)> {
         if self.width_deg > 90.0 || self.range_max_m > PLANE_LIMIT_M {
             return None;
         }

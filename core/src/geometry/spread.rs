@@ -60,6 +60,19 @@ impl Spread {
         if reach_m > 0.0 { reach_m } else { 0.0 }
     }
 
+    /// A circle outside of which it certainly is not, of those known the smaller.
+    pub(crate) fn circle(&self) -> (LonLat, f64) {
+        self.cover().unwrap_or((self.middle(), self.reach_m()))
+    }
+
+    /// A narrow sector's circle that leaves out its sensor's surroundings.
+    pub(crate) fn cover(&self) -> Option<(LonLat, f64)> {
+        match self {
+            Self::Even(sector) if !sector.is_point() => sector.ordered().cover(),
+            _ => None,
+        }
+    }
+
     /// Its middle; a sector's is where its sensor stands.
     pub fn middle(&self) -> LonLat {
         match self {

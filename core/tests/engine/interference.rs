@@ -313,6 +313,12 @@ fn another_radius_begins_anew() {
     assert_eq!(scene.only_alert().ended_reason.as_deref(), Some("agreement_changed"));
 }
 
+/// How long this thread has computed, in seconds, where the system tells: what else runs on the machine does not count.
+fn computed_s() -> f64 {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    told.split(' ').next().and_then(|nanos| nanos.parse::<f64>().ok()).unwrap_or_default() / 1e9
+}
+
 /// Seconds that four rounds of reports take, of devices along the front, 50 m apart: some 400 near each.
 fn seconds_for(count: usize) -> f64 {
     let registry: String =
@@ -327,19 +333,22 @@ fn seconds_for(count: usize) -> f64 {
             entries.push(bodies.reading_body(&format!("st01-{n}"), f64::from(round) * 40.0, gnss("confirmed", "none")));
         }
     }
-    let start = std::time::Instant::now();
+    let (began, before_s) = (std::time::Instant::now(), computed_s());
     let mut engine = Engine::new();
     for (offset, body) in entries.into_iter().enumerate() {
         engine.handle_entry(&truceline_core::log::Entry { offset: offset as u64 + 1, arrived: t(200.0), body });
         while engine.poll_output().is_some() {}
     }
     assert_eq!(engine.open_alerts().len(), 1);
-    start.elapsed().as_secs_f64()
+    let computed = computed_s() - before_s;
+    if computed > 0.0 { computed } else { began.elapsed().as_secs_f64() }
 }
 
 #[test]
 fn five_thousand_devices_do_not_make_it_quadratic() {
-    let (few, many) = (seconds_for(500), seconds_for(5_000));
+    // By turns, the least of each: what disturbs one round hardly disturbs all.
+    let rounds: Vec<(f64, f64)> = (0..3).map(|_| (seconds_for(500), seconds_for(5_000))).collect();
+    let (few, many) = rounds.into_iter().reduce(|a, b| (a.0.min(b.0), a.1.min(b.1))).unwrap();
     // Ten times as many would take a hundred times as long.
     assert!(many < 40.0 * few, "{many} s for 5,000 devices, {few} s for 500");
 }

@@ -21,7 +21,7 @@ use crate::engine::height::below;
 use crate::engine::located::SIGMAS_95_ONE_AXIS;
 use crate::engine::record::Record;
 use crate::engine::sighting::{Sighting, surveyed};
-use crate::engine::terms::{Roll, Terms, in_maintenance};
+use crate::engine::terms::{Group, Roll, Terms, in_maintenance};
 use crate::log::RejectEntry;
 use crate::registry::Mobility;
 use crate::time::Time;
@@ -124,7 +124,7 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, record: &mut Record, boo
         reading.data,
         Data::PatrolReport(_) | Data::AccessReport(_) | Data::SiteInspection(_) | Data::HazardReport(_)
     );
-    for rule in &sighting.terms.agreement.rules {
+    for rule in sighting.terms.rules_of(Group::Clock) {
         let RuleKind::Clock { max_error_ms } = rule.kind else { continue };
         if !in_force(rule, wall) {
             continue;
@@ -258,7 +258,7 @@ pub(in crate::engine) fn judge_reject(
         return;
     }
     let ahead_ms = FUTURE_ALLOWED.secs_f64() * 1_000.0;
-    for rule in &terms.agreement.rules {
+    for rule in terms.rules_of(Group::Clock) {
         let RuleKind::Clock { max_error_ms } = rule.kind else { continue };
         let watch = record.clock(&rule.id);
         if !in_force(rule, wall) || !holds(&mut watch.ahead, over(ahead_ms, max_error_ms), wall, rule) {

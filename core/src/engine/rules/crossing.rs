@@ -10,7 +10,7 @@
 use serde_json::Map;
 
 use super::objects::Object;
-use crate::agreement::{Rule, RuleKind};
+use crate::agreement::Rule;
 use crate::alert::PlaceExtent;
 use crate::engine::book::Book;
 use crate::engine::finding::{Asked, Follow, IN_AREA, PlaceBy, after_activities, in_force};
@@ -20,6 +20,7 @@ use crate::engine::located::{Located, SURE};
 use crate::engine::past::{Past, Seen};
 use crate::engine::record::Stand;
 use crate::engine::sighting::Sighting;
+use crate::engine::terms::Group;
 use crate::engine::tracks::{Sure, Track};
 use crate::engine::way::{STEADY, Way};
 use crate::engine::words;
@@ -69,7 +70,7 @@ fn sure(
 }
 
 fn rules<'a>(sighting: &Sighting<'a>) -> impl Iterator<Item = &'a Rule> {
-    sighting.terms.agreement.rules.iter().filter(|rule| rule.kind == RuleKind::Crossing)
+    sighting.terms.rules_of(Group::Crossing)
 }
 
 /// Judges the newest sighting of a track. Of one at an edge of what was seen it says the sides that are sure, and under
@@ -77,17 +78,17 @@ fn rules<'a>(sighting: &Sighting<'a>) -> impl Iterator<Item = &'a Rule> {
 pub(super) fn judge(
     sighting: &Sighting<'_>,
     object: &Object,
+    located: &Located<'_>,
     (fastest_mps, edge): (f64, bool),
     track: &mut Track,
     book: &mut Book,
     frame: &mut Frame,
 ) -> Sides {
     let mut sides = Sides::default();
-    let (Some(stand), Some(extent)) = (object.stand(), object.extent) else { return sides };
+    let Some(stand) = object.stand() else { return sides };
     let time = sighting.time();
-    let located = sighting.located(extent);
     for rule in rules(sighting) {
-        let Some((here, is_sure)) = sure(sighting, object, stand, &located, rule) else { continue };
+        let Some((here, is_sure)) = sure(sighting, object, stand, located, rule) else { continue };
         if track.sure.get(&rule.id).is_some_and(|sure| sure.line != here.line) {
             // The line moved, not the object.
             track.sure.remove(&rule.id);

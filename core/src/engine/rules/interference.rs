@@ -22,7 +22,7 @@ use crate::engine::limits::REPORT_STANDS;
 use crate::engine::record::{GnssClock, Record};
 use crate::engine::regions::{Regions, Sign, Source, Strength, Wanted};
 use crate::engine::sighting::Sighting;
-use crate::engine::terms::Terms;
+use crate::engine::terms::{Group, Terms};
 use crate::id::Id;
 use crate::time::Span;
 use crate::wire::{ClockSource, Data, Fix, Reading, Suspicion};
@@ -124,15 +124,14 @@ pub(in crate::engine) fn judge(
     book: &mut Book,
     frame: &mut Frame,
 ) {
-    let rules = &sighting.terms.agreement.rules;
-    if !rules.iter().any(|rule| matches!(rule.kind, RuleKind::Interference { .. })) {
+    if !sighting.terms.has(Group::Interference) {
         return;
     }
     let signs = signs(sighting.reading, record);
     if signs.is_empty() {
         return;
     }
-    for rule in rules {
+    for rule in sighting.terms.rules_of(Group::Interference) {
         let Some(wanted) = wanted(rule) else { continue };
         for (source, strength) in &signs {
             match strength {
@@ -157,7 +156,7 @@ pub(in crate::engine) fn displaced(
 ) -> Displaced {
     let mut many = Displaced::Alone;
     let device = &sighting.entry.device;
-    for rule in &sighting.terms.agreement.rules {
+    for rule in sighting.terms.rules_of(Group::Interference) {
         let Some(wanted) = wanted(rule) else { continue };
         let sign = (Source::Displaced, Strength::Suspected);
         if !take_sign(sighting, record, rule, wanted, sign, regions, frame) {
@@ -182,7 +181,7 @@ pub(in crate::engine) fn in_place(
     book: &mut Book,
     frame: &mut Frame,
 ) {
-    for rule in &sighting.terms.agreement.rules {
+    for rule in sighting.terms.rules_of(Group::Interference) {
         let Some(wanted) = wanted(rule) else { continue };
         deny(sighting, rule, wanted, Source::Displaced, regions, book, frame);
     }
@@ -308,7 +307,7 @@ fn join(
 
 /// Ends the alerts that a device was moved: it is one of many.
 pub(in crate::engine) fn fold(device: &Id, late: bool, terms: &Terms, book: &mut Book, frame: &mut Frame) {
-    for rule in terms.agreement.rules.iter().filter(|rule| matches!(rule.kind, RuleKind::Tamper { .. })) {
+    for rule in terms.rules_of(Group::Tamper) {
         book.end(&super::tamper::moved_key(rule, device, late), "folded", terms, frame);
     }
 }

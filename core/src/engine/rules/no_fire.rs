@@ -8,12 +8,13 @@
 
 use serde_json::Map;
 
-use crate::agreement::{Rule, RuleKind};
+use crate::agreement::Rule;
 use crate::alert::PlaceExtent;
 use crate::engine::book::Book;
 use crate::engine::finding::{PlaceBy, in_force};
 use crate::engine::frame::Frame;
 use crate::engine::sighting::Sighting;
+use crate::engine::terms::Group;
 use crate::wire::{Assessment, Data, Detection, Means, Observation, PatrolReport};
 
 /// Classes of a rule that names none.
@@ -39,8 +40,8 @@ struct Fire {
 }
 
 pub(in crate::engine) fn judge(sighting: &Sighting<'_>, book: &mut Book, frame: &mut Frame) {
-    let rules = sighting.terms.agreement.rules.iter();
-    let mut rules = rules.filter(|rule| rule.kind == RuleKind::NoFire && in_force(rule, sighting.time())).peekable();
+    let rules = sighting.terms.rules_of(Group::Fire);
+    let mut rules = rules.filter(|rule| in_force(rule, sighting.time())).peekable();
     if rules.peek().is_none() {
         return;
     }

@@ -17,6 +17,7 @@ use crate::engine::height::Height;
 use crate::engine::limits::{MAX_HEARD_GAP, MAX_TRACK_GAP};
 use crate::engine::past::{Mark, Seen};
 use crate::engine::sighting::Sighting;
+use crate::engine::terms::Group;
 use crate::engine::tracks::{Sort, Step, Taken, TrackKey, Tracks};
 use crate::time::Span;
 use crate::wire::{Data, Detection, Observation, PatrolReport, SoundClass, UavClass, UavDetection};
@@ -41,7 +42,7 @@ struct Flyer {
 }
 
 pub(in crate::engine) fn judge(sighting: &Sighting<'_>, tracks: &mut Tracks, book: &mut Book, frame: &mut Frame) {
-    let flying = |kind: &RuleKind| matches!(kind, RuleKind::NoFlight { .. });
+    let flying = Group::Flight;
     let flyer = match &sighting.reading.data {
         Data::UavDetection(seen) if wanted(sighting, flying) => tracked(sighting, seen),
         Data::AcousticDetection(heard) | Data::SeismicDetection(heard) if wanted(sighting, flying) => {
@@ -87,7 +88,7 @@ fn judge_beside(
     let (height, facet, longest_gap) = (*height, *facet, *longest_gap);
     let mut marks = Vec::new();
     let located = object.extent.map(|extent| sighting.located(extent));
-    for rule in &sighting.terms.agreement.rules {
+    for rule in sighting.terms.rules_of(Group::Flight) {
         let RuleKind::NoFlight { min_alt_agl_m, max_alt_agl_m } = rule.kind else { continue };
         if !rule.classes.is_empty() && !rule.classes.contains(object.class()) {
             continue;

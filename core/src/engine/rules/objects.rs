@@ -12,6 +12,7 @@ use crate::engine::past::Seen;
 use crate::engine::polar::covering;
 use crate::engine::record::Stand;
 use crate::engine::sighting::Sighting;
+use crate::engine::terms::Group;
 use crate::engine::tracks::{Sort, Step, Taken, TrackKey, Tracks};
 use crate::engine::trail::FASTEST_MPS;
 use crate::registry::Mobility;
@@ -72,9 +73,7 @@ impl Object {
 pub(in crate::engine) fn judge(sighting: &Sighting<'_>, tracks: &mut Tracks, book: &mut Book, frame: &mut Frame) {
     match &sighting.reading.data {
         Data::ObjectTrack(seen) => {
-            if !wanted(sighting, |kind| {
-                matches!(kind, RuleKind::Crossing | RuleKind::ExclusionZone | RuleKind::Withdrawal { .. })
-            }) {
+            if !wanted(sighting, Group::Crossing) && !wanted(sighting, Group::Stay) {
                 return;
             }
             let class = seen.class.as_str();
@@ -112,7 +111,7 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, tracks: &mut Tracks, boo
                 place_by,
                 lasts: Span::default(),
             };
-            stay::judge(sighting, &object, Beside::Nothing, book, frame);
+            stay::judge(sighting, &object, &sighting.located(extent), Beside::Nothing, book, frame);
         }
         _ => {}
     }
@@ -126,7 +125,7 @@ pub(in crate::engine) fn judge_watched(
     frame: &mut Frame,
 ) {
     let watched = sighting.device.is_some_and(|device| device.watched && device.mobility == Mobility::Mobile);
-    if !watched || !wanted(sighting, |kind| *kind == RuleKind::Crossing) {
+    if !watched || !wanted(sighting, Group::Crossing) {
         return;
     }
     let device = &sighting.entry.device;
@@ -166,10 +165,15 @@ fn follow(
     let (sides, stays, anew) = match tracks.take(key, step, frame.now, &mut frame.limits) {
         Taken::Newest(track, anew) => {
             let edge = track.is_edge(step);
-            let sides = crossing::judge(sighting, object, (fastest_mps, edge), track, book, frame);
-            let unsure = track.sure.is_empty() && wanted(sighting, |kind| *kind == RuleKind::Crossing);
-            let marks =
-                if stays { stay::judge(sighting, object, Beside::Track(track), book, frame) } else { Vec::new() };
+            let Some(extent) = object.extent else { return };
+            let located = sighting.located(extent);
+            let sides = crossing::judge(sighting, object, &located, (fastest_mps, edge), track, book, frame);
+            let unsure = track.sure.is_empty() && wanted(sighting, Group::Crossing);
+            let marks = if stays {
+                stay::judge(sighting, object, &located, Beside::Track(track), book, frame)
+            } else {
+                Vec::new()
+            };
             if !late && !(edge && (unsure || !sides.fresh.is_empty())) {
                 return;
             }
@@ -180,8 +184,9 @@ fn follow(
             let mut seen = Seen { stand, fastest_mps, anew: false, sure: sides.sure, stays: Vec::new() };
             let Some(past) = tracks.past.of(key, time, &seen, &mut frame.limits) else { return };
             crossing::judge_beside(sighting, object, (past, &seen, &sides.fresh), book, frame);
-            if stays {
-                seen.stays = stay::judge(sighting, object, Beside::Past(past, &seen), book, frame);
+            if stays && let Some(extent) = object.extent {
+                let located = sighting.located(extent);
+                seen.stays = stay::judge(sighting, object, &located, Beside::Past(past, &seen), book, frame);
             }
             tracks.past.keep(key, time, seen, frame.now, &mut frame.limits);
             return;
@@ -200,6 +205,6 @@ fn follow(
     }
 }
 
-pub(super) fn wanted(sighting: &Sighting<'_>, kind: impl Fn(&RuleKind) -> bool) -> bool {
-    sighting.terms.agreement.rules.iter().any(|rule| kind(&rule.kind) && in_force(rule, sighting.time()))
+pub(super) fn wanted(sighting: &Sighting<'_>, group: Group) -> bool {
+    sighting.terms.rules_of(group).any(|rule| in_force(rule, sighting.time()))
 }

@@ -16,6 +16,7 @@ use crate::engine::limits::MAX_TRACK_GAP;
 use crate::engine::located::Located;
 use crate::engine::past::{Mark, Past, Seen};
 use crate::engine::sighting::Sighting;
+use crate::engine::terms::Group;
 use crate::engine::tracks::{Inside, Track};
 use crate::id::Id;
 use crate::time::{Span, Time};
@@ -38,39 +39,55 @@ impl Beside<'_> {
             Self::Past(past, seen) => Beside::Past(past, seen),
         }
     }
+
+    /// Whether its track is known to stay anywhere, so that one that is gone ends something.
+    fn stays(&self) -> bool {
+        matches!(self, Self::Track(track) if !track.inside.is_empty() || !track.permitted.is_empty())
+    }
 }
 
 /// Judges a sighting under all rules; says under which of them it stays where it should not be.
 pub(super) fn judge(
     sighting: &Sighting<'_>,
     object: &Object,
+    located: &Located<'_>,
     mut beside: Beside<'_>,
     book: &mut Book,
     frame: &mut Frame,
 ) -> Vec<Mark> {
     let mut marks = Vec::new();
-    let Some(extent) = object.extent else { return marks };
-    let located = sighting.located(extent);
-    for rule in &sighting.terms.agreement.rules {
+    for rule in sighting.terms.rules_of(Group::Stay) {
+        // What is gone and was not there is the usual case, and says nothing.
+        let is_nothing = |probability: f64, sure: f64, beside: &Beside<'_>| {
+            sure < rule.threshold && probability <= rule.threshold / 2.0 && !beside.stays()
+        };
         match &rule.kind {
             RuleKind::ExclusionZone if counts(rule, object) => {
-                for zone in &rule.areas {
-                    let probability = located.in_zone_on_sides(zone, rule);
+                for (zone, slot) in rule.areas.iter().zip(&rule.area_slots) {
+                    let probability = located.in_zone_on_sides(*slot, rule);
+                    let sure = object.counted(rule) * probability;
+                    if is_nothing(probability, sure, &beside) {
+                        continue;
+                    }
                     let what = format!("Suspected {} in zone {zone}", object.words());
                     let mut stay = Stay::new(rule, Some(zone), probability, what);
-                    stay.sure = object.counted(rule) * probability;
-                    marks.extend(stay.judge(sighting, object, Some(&located), beside.again(), book, frame));
+                    stay.sure = sure;
+                    marks.extend(stay.judge(sighting, object, Some(located), beside.again(), book, frame));
                 }
             }
             RuleKind::Withdrawal { distances } => {
                 let Some(distance) = distances.iter().find(|distance| fits(distance, object)) else { continue };
                 let probability = located.within_where_rule_holds(rule, distance.distance_m);
+                let sure = object.counted(rule) * probability;
+                if is_nothing(probability, sure, &beside) {
+                    continue;
+                }
                 let km = distance.distance_m / 1_000.0;
                 let what = format!("Suspected {} closer to the line than {km} km", object.words());
                 let mut stay = Stay::new(rule, None, probability, what);
-                stay.sure = object.counted(rule) * probability;
+                stay.sure = sure;
                 stay.details.insert("withdrawal_distance_m".to_owned(), distance.distance_m.into());
-                marks.extend(stay.judge(sighting, object, Some(&located), beside.again(), book, frame));
+                marks.extend(stay.judge(sighting, object, Some(located), beside.again(), book, frame));
             }
             _ => {}
         }

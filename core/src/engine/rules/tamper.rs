@@ -15,7 +15,7 @@ use crate::engine::frame::Frame;
 use crate::engine::record::{Moved, Record};
 use crate::engine::rules::interference::{self, AllRegions, Displaced};
 use crate::engine::sighting::{POSITION_DOUBTFUL, Sighting, reported, surveyed};
-use crate::engine::terms::{Roll, Terms, in_maintenance};
+use crate::engine::terms::{Group, Roll, Terms, in_maintenance};
 use crate::engine::trail::Verdict;
 use crate::engine::words;
 use crate::geometry;
@@ -49,7 +49,7 @@ pub(in crate::engine) fn judge(
 ) {
     let Some(device) = sighting.device else { return };
     let mut moved = Vec::new();
-    for rule in &sighting.terms.agreement.rules {
+    for rule in sighting.terms.rules_of(Group::Tamper) {
         let RuleKind::Tamper { displacement_m, shock_g } = rule.kind else { continue };
         if !in_force(rule, sighting.time()) {
             continue;
@@ -176,8 +176,8 @@ pub(in crate::engine) fn judge_reject(
     let Some(id) = &reject.device else { return };
     let Some(device) = roll.device(id) else { return };
     let wall = frame.wall(frame.now);
-    for rule in &terms.agreement.rules {
-        if !matches!(rule.kind, RuleKind::Tamper { .. }) || !in_force(rule, wall) {
+    for rule in terms.rules_of(Group::Tamper) {
+        if !in_force(rule, wall) {
             continue;
         }
         let evidence = reject.identity.map(|(boot, seq)| Evidence {
