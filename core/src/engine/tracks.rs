@@ -221,10 +221,10 @@ impl Tracks {
     }
 
     fn make_room(&mut self, key: &TrackKey, limits: &mut LimitsHit) {
-        let own =
-            self.by_key.range(TrackKey::itself(&key.device)..).take_while(|(other, _)| other.device == key.device);
-        let mut own: Vec<(Time, TrackKey)> = own.map(|(key, track)| (track.arrived, key.clone())).collect();
-        if own.len() >= MAX_TRACKS_PER_DEVICE {
+        let first = TrackKey::itself(&key.device);
+        let own = || self.by_key.range(&first..).take_while(|(other, _)| other.device == key.device);
+        if own().count() >= MAX_TRACKS_PER_DEVICE {
+            let mut own: Vec<(Time, TrackKey)> = own().map(|(key, track)| (track.arrived, key.clone())).collect();
             own.sort_unstable();
             self.forget(own.into_iter().take(MAX_TRACKS_PER_DEVICE / EVICTED_PART), limits);
         }
