@@ -167,3 +167,13 @@ fn one_number_that_is_far_too_high_does_not_end_the_judgement_of_a_clock() {
     }
     assert_eq!(seen(5, 295.0, 300.1, 310.0), 1, "five seconds back");
 }
+
+#[test]
+fn what_a_person_wrote_shows_no_clock() {
+    let mut scene = Scene::new(RULE, &fixed("st01-pt01", "st01", 1_000.0, 0.0, ""));
+    let report = json!({"kind": "patrol_report", "data": {"observation": "explosion", "means": "heard"}});
+    scene.reading("st01-pt01", 160.0, 100.0, report);
+    assert!(scene.alerts().is_empty(), "the time of a report is what its author gives");
+    scene.reading("st01-pt01", 161.0, 101.0, health(None));
+    assert_eq!(scene.only_alert().details["cause"], "ahead", "the same of a device's own reading");
+}

@@ -338,3 +338,22 @@ fn no_number_of_an_alert_has_more_digits_than_a_sensor_supports() {
         assert!(number.is_f64() && decimals <= 3, "{number}");
     }
 }
+
+#[test]
+fn a_place_known_worse_than_a_quarter_of_the_range_leaves_nothing_of_the_bearing() {
+    let extent = |hacc_m: f64| {
+        let mut scene = Scene::new(
+            "[[rule]]\nid = \"fire\"\nkind = \"no_fire\"\n",
+            &mobile("st02-ac01", "st02", "range_m = { gunfire = 1000 }"),
+        );
+        let (lat, lon) = at(1_000.0, 0.0);
+        let mut said = heard("gunfire", 0.9, Some((90.0, 2.0)));
+        said["position"] = json!({"lat": lat, "lon": lon, "hacc_m": hacc_m, "fix": "3d"});
+        scene.reading("st02-ac01", 0.0, 0.2, said);
+        scene.only_alert().place.unwrap().extent
+    };
+    let PlaceExtent::Sector { width_deg, range_max_m, .. } = extent(100.0) else { panic!() };
+    assert!((width_deg - 19.26).abs() < 0.1 && range_max_m == 1_100.0, "{width_deg} {range_max_m}");
+    let PlaceExtent::Disc { radius_m, .. } = extent(400.0) else { panic!() };
+    assert_eq!(radius_m, 1_400.0);
+}
