@@ -9,17 +9,20 @@ use rstar::{PointDistance, RTree};
 use truceline_core::geometry::{LineIndex, LonLat};
 
 use super::made::{positions_about, winding_line};
-use super::{row, told_ns};
+use super::peers;
+use super::{Limits, row, told_ns};
 
 /// Distance, side and chainage: what every row gives.
 type Answer = (f64, bool, f64);
 
 /// Runs the rows; a table of them.
-pub fn run(criterion: &mut Criterion) -> String {
+pub fn run(criterion: &mut Criterion, limits: &mut Limits) -> String {
     let mut told = String::from(
         "Distance, side and chainage to a line (positions within 1, 20 and 300 km of it, a third each; medians)\n",
     );
-    for (vertices, limit) in [(86, 1.2), (2_000, 1.5), (40_000, 2.3)] {
+    for (vertices, limit, peers) in
+        [(86, 1.2, peers::LINE_86), (2_000, 1.5, peers::LINE_2_000), (40_000, 2.3, peers::LINE_40_000)]
+    {
         let line = winding_line(vertices);
         assert_eq!(line.len(), vertices);
         let queries = positions_about(&line, 4_096);
@@ -46,9 +49,10 @@ pub fn run(criterion: &mut Criterion) -> String {
             let miss = |query: &LonLat| (locate(*query).0 - index.locate(*query).distance_m).abs();
             queries.iter().take(500).map(miss).fold(0.0, f64::max)
         };
+        let met = limits.told(ours.zip(inverse).map(|(ours, one)| ours / one), limit);
         let rows = [
             ("one geographiclib-rs inverse".to_owned(), inverse, None),
-            (format!("ours (at most {limit})"), ours, None),
+            (format!("ours (at most {limit}{met})"), ours, None),
             ("R-tree over edges in a plane".to_owned(), tree, Some(fault(&|query| plane.locate(query)))),
             ("every piece, one inverse".to_owned(), brute, Some(fault(&|query| pieces.locate(&earth, query)))),
         ];
@@ -57,6 +61,7 @@ pub fn run(criterion: &mut Criterion) -> String {
             // Writing to a string does not fail.
             let _ = writeln!(told, "{vertices:>7} vertices  {name:<32}{:>12}{:>10}  {off}", told_ns(time), ratio(time));
         }
+        told += &peers::rows(peers);
     }
     told
 }

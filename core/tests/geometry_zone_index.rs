@@ -87,6 +87,60 @@ proptest! {
     }
 
     #[test]
+    fn the_areas_that_a_position_is_inside_of_are_those_that_contain_it(
+        areas in areas(),
+        query in queries(),
+        corner in 0_usize..400,
+        part in prop::sample::select(vec![0.0, 0.5, 0.3, 1.0]),
+        aside in prop::sample::select(vec![0.0, 1e-15, -1e-15, 1e-9, -1e-9, 1e-7, -1e-6]),
+    ) {
+        let index = ZoneIndex::new(areas.iter().enumerate());
+        // Of every area a corner or a place of an edge as well, or one a hair beside it.
+        let edges = areas.iter().map(|area| {
+            let ring = &area.polygons()[corner % area.polygons().len()].last().unwrap();
+            let (from, to) = (ring[corner % (ring.len() - 1)], ring[corner % (ring.len() - 1) + 1]);
+            let step = (to.lon - from.lon + 540.0).rem_euclid(360.0) - 180.0;
+            let lat = (from.lat + part * (to.lat - from.lat) - aside).clamp(-90.0, 90.0);
+            LonLat { lon: if part == 0.0 { from.lon } else { wrapped(from.lon + part * step) } + aside, lat }
+        });
+        for place in edges.chain([query]) {
+            let mut inside = Vec::new();
+            index.visit_inside(place, |number| areas.get(number), |number| inside.push(number));
+            inside.sort_unstable();
+            let wanted: Vec<usize> = (0..areas.len()).filter(|number| areas[*number].contains(place)).collect();
+            prop_assert_eq!(&inside, &wanted, "at {:?}", place);
+            let mut holding = Vec::new();
+            index.visit_holding(place, |number| holding.push(number));
+            prop_assert!(wanted.iter().all(|number| holding.contains(number)), "at {:?}", place);
+        }
+    }
+
+    #[test]
+    fn ragged_rings_hold_what_their_containment_says(
+        place in prop::sample::select(vec![(37.0, 48.0), (180.0, -17.0), (-179.5, 60.0), (0.0, 0.0), (20.0, 84.0)]),
+        radii in prop::collection::vec(0.2..1.0_f64, 3..90),
+        scale in prop::sample::select(vec![1e-6, 0.01, 1.0, 5.0]),
+        queries in prop::collection::vec((-1.1..1.1_f64, -1.1..1.1_f64), 40),
+    ) {
+        let at = |east: f64, north: f64| LonLat { lon: wrapped(place.0 + scale * east), lat: place.1 + scale * north };
+        let turn = |corner: usize| corner as f64 / radii.len() as f64 * std::f64::consts::TAU;
+        let star = |size: f64| {
+            let mut ring: Vec<LonLat> =
+                radii.iter().enumerate().map(|(corner, radius)| at(size * radius * turn(corner).cos(), size * radius * turn(corner).sin())).collect();
+            ring.push(ring[0]);
+            ring
+        };
+        let area = Area::new(vec![vec![star(1.0), star(0.4)]]).unwrap();
+        let index = ZoneIndex::new([(7, &area)]);
+        for (east, north) in queries {
+            let query = at(east, north);
+            let mut inside = 0;
+            index.visit_inside(query, |_| Some(&area), |_| inside += 1);
+            prop_assert_eq!(inside == 1, area.contains(query), "{:?}", query);
+        }
+    }
+
+    #[test]
     fn the_nearest_boundary_is_the_nearest_of_all(areas in areas(), query in queries(), left_out in 0_usize..60) {
         let index = ZoneIndex::new(areas.iter().enumerate());
         let considered = |number: usize| (number != left_out).then(|| &areas[number]);

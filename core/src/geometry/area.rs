@@ -1,7 +1,7 @@
 //! An area: polygons with holes, indexed for containment and boundary distance.
 
+use super::frame_tree::{Frame, frame_around};
 use super::rings::{Rings, signed_square_m};
-use super::zone_index::frame_around;
 use super::{LineFix, LineIndex, LonLat, ShapeFault};
 
 /// One or more polygons; each polygon is its outer ring and then its holes. Rings are closed.
@@ -65,8 +65,8 @@ impl Area {
         self.rings.iter().any(|rings| rings.contains(position))
     }
 
-    /// Its box in degrees: south, north, west and the span from west to east.
-    pub(super) fn frame_deg(&self) -> (f64, f64, f64, f64) {
+    /// Its box in degrees.
+    pub(super) fn frame_deg(&self) -> Frame {
         frame_around(self.rings.iter().map(Rings::frame_deg))
     }
 

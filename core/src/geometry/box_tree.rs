@@ -176,7 +176,7 @@ impl BoxTree {
 
 /// Orders items so that every run of 8, 64, 512 … is compact: median splits along the longest axis, at
 /// multiples of the greatest such run.
-fn sort<T>(items: &mut [T], middle: &impl Fn(&T) -> Vector) {
+pub(super) fn sort<T>(items: &mut [T], middle: &impl Fn(&T) -> Vector) {
     if items.len() <= WIDTH {
         return;
     }

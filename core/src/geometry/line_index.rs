@@ -145,8 +145,15 @@ impl LineIndex {
 
     pub(super) fn find(&self, position: LonLat) -> Found {
         let query = Trig::at(position).ecef();
-        let (place, foot) = self.nearest(query);
+        // A line has at least one piece, so that only what is no place finds none.
+        let (place, foot) = self.nearest(query, f64::INFINITY).unwrap_or_else(|| (0, self.pieces[0].foot(query)));
         self.answer(position, place, foot)
+    }
+
+    /// The same, with the position's vector at hand and if the line may be within `reach_m` metres of it.
+    pub(super) fn find_within(&self, position: LonLat, query: Vector, reach_m: f64) -> Option<Found> {
+        let (place, foot) = self.nearest(query, reach_m)?;
+        Some(self.answer(position, place, foot))
     }
 
     /// Visits the pieces within a radius, each with whether its start and its end are free ends of the line, until
@@ -179,15 +186,15 @@ impl LineIndex {
         (low, high)
     }
 
-    /// The nearest piece and the foot on it.
-    fn nearest(&self, query: Vector) -> (usize, Foot) {
+    /// The nearest piece and the foot on it, if its chord may be within `reach_m` metres.
+    fn nearest(&self, query: Vector, reach_m: f64) -> Option<(usize, Foot)> {
         let mut settled: Option<(usize, Foot)> = None;
         // Chord distance less sag, and the piece.
         let mut held = [(0.0_f64, 0_usize); HELD];
         let mut count = 0;
         let mut least = f64::INFINITY;
-        let mut limit = f64::INFINITY;
-        self.tree.visit(query, f64::INFINITY, |place| {
+        let mut limit = reach_m;
+        self.tree.visit(query, reach_m, |place| {
             let piece = &self.pieces[place];
             let distance = piece.chord_square(query).0.sqrt();
             if distance - piece.sag_m > limit {
@@ -195,7 +202,7 @@ impl LineIndex {
             }
             if distance + piece.sag_m < least {
                 least = distance + piece.sag_m;
-                limit = least + chord_slack_m(least);
+                limit = limit.min(least + chord_slack_m(least));
             }
             if count == HELD {
                 let kept = keep(&mut held, |near| near <= limit);
@@ -211,8 +218,7 @@ impl LineIndex {
         });
         let near: &mut [(f64, usize)] = &mut held[..count];
         let kept = keep(near, |near| near <= limit);
-        // A line has at least one piece, so that something was held.
-        self.settle(query, &near[..kept], settled).unwrap_or_else(|| (0, self.pieces[0].foot(query)))
+        self.settle(query, &near[..kept], settled)
     }
 
     /// The nearest of the held pieces by geodesic distance to their true course.

@@ -3,6 +3,7 @@
 use robust::{Coord, orient2d};
 
 use super::LonLat;
+use super::frame_tree::Frame;
 use super::geodesy::{A, E2, lon_step_deg};
 
 /// Rounding of a longitude and of its place among the bands is far below this, degrees.
@@ -23,7 +24,7 @@ pub(super) struct Rings {
     /// Where each band's edges start in `listed`; one more than there are bands.
     starts: Vec<u32>,
     listed: Vec<u32>,
-    /// North and south of all vertices.
+    /// South and north of all vertices, up to a pole that is enclosed.
     lats: [f64; 2],
     /// The parity of edges north of a position that means inside.
     odd_inside: bool,
@@ -56,15 +57,14 @@ impl Rings {
                 least = least.min(unwrapped);
                 most = most.max(unwrapped);
             }
-            if goes_around_pole(ring) && mean_lat(ring) > 0.0 {
-                odd_inside = !odd_inside;
+            if goes_around_pole(ring) {
+                let is_north = mean_lat(ring) > 0.0;
+                odd_inside ^= is_north;
+                lats = if is_north { [lats[0], 90.0] } else { [-90.0, lats[1]] };
             }
             for position in ring {
                 lats = [lats[0].min(position.lat), lats[1].max(position.lat)];
             }
-        }
-        if rings.iter().any(|ring| goes_around_pole(ring)) {
-            lats = [-90.0, 90.0];
         }
         let span = (most - least).clamp(1e-9, 360.0);
         let mut bands = Self {
@@ -98,6 +98,8 @@ impl Rings {
         for (number, edge) in self.edges.iter().enumerate() {
             let (from, to) = (edge.lon[0].min(edge.lon[1]), edge.lon[0].max(edge.lon[1]));
             let start = (from - self.west).rem_euclid(360.0);
+            // The western end itself, a rounding too far to the west.
+            let start = if start > span + SLACK_DEG { start - 360.0 } else { start };
             // A little more on each side: rounding must not lose an edge.
             let first = ((start - SLACK_DEG) / self.width).floor() as i64;
             let last = ((start + (to - from) + SLACK_DEG) / self.width).floor() as i64;
@@ -122,10 +124,10 @@ impl Rings {
         }
     }
 
-    /// Its box in degrees: south, north, west and the span from west to east.
-    pub(super) fn frame_deg(&self) -> (f64, f64, f64, f64) {
+    /// Its box in degrees.
+    pub(super) fn frame_deg(&self) -> Frame {
         let span = (self.width * (self.starts.len() - 1) as f64).min(360.0);
-        (self.lats[0], self.lats[1], self.west, span)
+        Frame { south: self.lats[0], north: self.lats[1], west: self.west, span }
     }
 
     /// Whether `position` is inside or on the boundary.

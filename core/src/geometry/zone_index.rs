@@ -1,29 +1,27 @@
 //! Many areas, indexed by where they are: those near a position are found without a look at the others.
 
 use super::box_tree::{Bounds, BoxTree};
-use super::geodesy::{Trig, Vector, lon_step_deg};
+use super::frame_tree::{Frame, FrameTree};
+use super::geodesy::{Trig, Vector};
+use super::line_index::Found;
+use super::outlines::Outlines;
 use super::{Area, LineFix, LonLat};
 
-/// Rounding must not lose an area, degrees and metres.
-const SLACK_DEG: f64 = 1e-9;
+/// Rounding must not lose an area, metres.
 const SLACK_M: f64 = 0.01;
 
 /// Areas by their boxes; it keeps no area, only the number that the caller gave it.
 #[derive(Clone, Debug)]
 pub struct ZoneIndex {
+    /// In degrees: which boxes hold a position.
+    frames: FrameTree,
+    /// The areas in that tree's order: their outlines and numbers.
+    outlines: Outlines,
+    framed: Vec<u32>,
+    /// In metres: which boxes are near.
     tree: BoxTree,
-    frames: Vec<Frame>,
-}
-
-/// An area's number and its box in degrees.
-#[derive(Clone, Debug)]
-struct Frame {
-    south: f64,
-    north: f64,
-    west: f64,
-    span: f64,
-    number: u32,
-    bounds: Bounds,
+    /// The areas' numbers in that tree's order.
+    numbers: Vec<u32>,
 }
 
 /// The nearest boundary of several areas.
@@ -38,25 +36,46 @@ pub struct NearestBoundary {
 impl ZoneIndex {
     /// Indexes areas, each with a number of the caller's. At most 2^32 areas.
     pub fn new<'a>(areas: impl IntoIterator<Item = (usize, &'a Area)>) -> Self {
-        let mut frames: Vec<Frame> = areas
-            .into_iter()
-            .map(|(number, area)| {
-                let (south, north, west, span) = area.frame_deg();
-                Frame { south, north, west, span, number: number as u32, bounds: around(area) }
-            })
-            .collect();
-        let tree = BoxTree::build(&mut frames, |frame| frame.bounds);
-        Self { tree, frames }
+        let areas: Vec<(usize, &Area)> = areas.into_iter().collect();
+        let frames: Vec<Frame> = areas.iter().map(|(_, area)| area.frame_deg()).collect();
+        let (frames, order) = FrameTree::build(&frames);
+        let mut outlines = Outlines::default();
+        for place in &order {
+            outlines.add(areas[*place].1);
+        }
+        let framed = order.into_iter().map(|place| areas[place].0 as u32).collect();
+        let mut boxes: Vec<(u32, Bounds)> =
+            areas.into_iter().map(|(number, area)| (number as u32, around(area))).collect();
+        let tree = BoxTree::build(&mut boxes, |(_, bounds)| *bounds);
+        let numbers = boxes.into_iter().map(|(number, _)| number).collect();
+        Self { frames, outlines, framed, tree, numbers }
     }
 
-    /// Visits the number of every area that may hold `position`: all that do, and some whose box does.
+    /// Visits the number of every area that may hold `position`: all that do, and few that do not.
     pub fn visit_holding(&self, position: LonLat, mut visit: impl FnMut(usize)) {
-        self.tree.visit(Trig::at(position).ecef(), SLACK_M, |place| {
-            let frame = &self.frames[place];
-            if frame.holds(position) {
-                visit(frame.number as usize);
+        self.frames.visit(position, |place| {
+            if self.outlines.holds(place, position) != Some(false) {
+                visit(self.framed[place] as usize);
             }
-            SLACK_M
+        });
+    }
+
+    /// Visits the number of every area that holds `position`, its boundary included, of those that `area` gives.
+    pub fn visit_inside<'a>(
+        &self,
+        position: LonLat,
+        area: impl Fn(usize) -> Option<&'a Area>,
+        mut visit: impl FnMut(usize),
+    ) {
+        self.frames.visit(position, |place| {
+            let held = self.outlines.holds(place, position);
+            if held == Some(false) {
+                return;
+            }
+            let number = self.framed[place] as usize;
+            if area(number).is_some_and(|area| held == Some(true) || area.contains(position)) {
+                visit(number);
+            }
         });
     }
 
@@ -65,7 +84,7 @@ impl ZoneIndex {
         // A chord is never longer than the geodesic.
         let reach_m = reach_m.max(0.0) + SLACK_M;
         self.tree.visit(Trig::at(position).ecef(), reach_m, |place| {
-            visit(self.frames[place].number as usize);
+            visit(self.numbers[place] as usize);
             reach_m
         });
     }
@@ -78,10 +97,12 @@ impl ZoneIndex {
     ) -> Option<NearestBoundary> {
         let mut nearest: Option<NearestBoundary> = None;
         let mut reach_m = f64::INFINITY;
-        self.tree.visit(Trig::at(position).ecef(), reach_m, |place| {
-            let number = self.frames[place].number as usize;
-            let Some(area) = area(number) else { return reach_m };
-            let fix = area.boundary().locate(position);
+        let query = Trig::at(position).ecef();
+        self.tree.visit(query, reach_m, |place| {
+            let number = self.numbers[place] as usize;
+            // Of a boundary that is farther than the nearest so far no foot is looked for.
+            let found = area(number).and_then(|area| area.boundary().find_within(position, query, reach_m));
+            let Some(Found { fix, .. }) = found else { return reach_m };
             let better = nearest.is_none_or(|best| {
                 fix.distance_m < best.fix.distance_m || (fix.distance_m == best.fix.distance_m && number < best.number)
             });
@@ -98,27 +119,20 @@ impl ZoneIndex {
 
     /// How many areas there are.
     pub fn len(&self) -> usize {
-        self.frames.len()
+        self.numbers.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.frames.is_empty()
+        self.numbers.is_empty()
     }
 
     /// Bytes that the index holds on the heap.
     pub fn heap_bytes(&self) -> usize {
-        self.tree.heap_bytes() + self.frames.capacity() * size_of::<Frame>()
-    }
-}
-
-impl Frame {
-    fn holds(&self, position: LonLat) -> bool {
-        if position.lat < self.south - SLACK_DEG || position.lat > self.north + SLACK_DEG {
-            return false;
-        }
-        let step = (position.lon - self.west + SLACK_DEG).rem_euclid(360.0);
-        step <= self.span + 2.0 * SLACK_DEG
+        self.frames.heap_bytes()
+            + self.outlines.heap_bytes()
+            + self.tree.heap_bytes()
+            + (self.framed.capacity() + self.numbers.capacity()) * size_of::<u32>()
     }
 }
 
@@ -138,20 +152,4 @@ fn around(area: &Area) -> Bounds {
         }
     }
     (low, high)
-}
-
-/// The box in degrees around several: south, north, west and the span from west to east.
-pub(super) fn frame_around(boxes: impl Iterator<Item = (f64, f64, f64, f64)>) -> (f64, f64, f64, f64) {
-    let mut whole: Option<(f64, f64, f64, f64, f64)> = None;
-    for (south, north, west, span) in boxes {
-        whole = Some(match whole {
-            None => (south, north, west, 0.0, span),
-            Some((least, most, first, low, high)) => {
-                let offset = lon_step_deg(first, west);
-                (least.min(south), most.max(north), first, low.min(offset), high.max(offset + span))
-            }
-        });
-    }
-    let (south, north, first, low, high) = whole.unwrap_or((0.0, 0.0, 0.0, 0.0, 0.0));
-    (south, north, first + low, (high - low).min(360.0))
 }
