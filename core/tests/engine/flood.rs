@@ -466,3 +466,19 @@ fn a_flood_of_more_subjects_than_it_tells_apart_says_so() {
     assert_eq!(flood["subjects"], json!(MAX_FLOOD_SUBJECTS));
     assert_eq!((&flood["subjects_at_least"], scene.engine.limits_hit().flood_subjects), (&json!(true), 4));
 }
+
+#[test]
+fn one_object_in_two_zones_is_two_subjects_of_a_flood() {
+    let rule = "[[rule]]\nid = \"zones\"\nkind = \"exclusion_zone\"\nareas = [\"square\", \"near\"]\n\
+                classes = [\"vehicle\"]\ndwell_s = 0\n";
+    let mut scene = Scene::new(rule, &fixed("st01-rd01", "st01", 6_000.0, 0.0, ""));
+    for i in 0..10 {
+        scene.track(f64::from(i), &format!("v{i}"), "vehicle", (6_000.0, 1_000.0), 20.0);
+    }
+    scene.wait_until(30.0);
+    let alerts = scene.alerts();
+    // Ten in each zone; five have alerts of their own.
+    assert_eq!((alerts.len(), &alerts[5].details["flood"]["subjects"]), (6, &json!(15)));
+    let zones = alerts[5].details["flood"]["most"].as_array().unwrap().iter().map(|one| one["zone"].as_str().unwrap());
+    assert_eq!(zones.filter(|zone| *zone == "square").count(), 7);
+}

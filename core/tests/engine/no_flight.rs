@@ -182,3 +182,13 @@ fn a_uav_and_a_vehicle_of_one_name_are_two_tracks() {
     scene.reading("st01-uv01", 20.0, 20.2, sighting("u1", "vehicle", (-300.0, 0.0), 10.0));
     assert_eq!(scene.only_alert().labels, Vec::<String>::new(), "the vehicle's track is not broken by the UAV's");
 }
+
+#[test]
+fn what_is_heard_of_each_class_is_an_alert_of_its_own() {
+    let registry = fixed("st01-uv01", "st01", 6_000.0, 1_000.0, "range_m = { helicopter = 800, uav = 800 }");
+    let mut scene = Scene::new(RULE, &registry);
+    scene.reading("st01-uv01", 0.0, 12.0, heard_for("uav", 11_000.0));
+    scene.reading("st01-uv01", 5.0, 17.0, heard_for("helicopter", 11_000.0));
+    let told: Vec<_> = scene.alerts().iter().map(|alert| (alert.subject.clone(), alert.detections)).collect();
+    assert_eq!(told, [("station:st01".to_owned(), 1), ("station:st01".to_owned(), 1)]);
+}
