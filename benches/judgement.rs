@@ -1,5 +1,5 @@
 //! How many readings a second the engine judges: an agreement with a line of 86 vertices, 50 zones and
-//! 20 rules, 1,000 devices, readings that arrive in the order of their time. `cargo bench -p truceline-core --bench judgement`.
+//! 20 rules, 1,000 devices, readings that arrive in the order of their time, after a minute of others. `cargo bench -p truceline-core --bench judgement`.
 //!
 //! `decode` is what reading the stored bytes takes by itself; `judge` is the whole way of an entry through
 //! the engine, decoding included, so that the difference is the judgement. After criterion's report a table holds it
@@ -22,18 +22,22 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use truceline_core::engine::Engine;
 use truceline_core::log::{Body, Entry};
 use truceline_core::wire::decode_one;
-use world::{READINGS, Sort, engine, entries, stands, vertices};
+use world::{BEFORE, READINGS, Sort, engine, entries, stands, vertices};
 
 /// 200,000 readings a second on one core, decode aside.
 const LIMIT_NS: f64 = 5_000.0;
-/// Each sort alone, and as they come: half of them health, two fifths tracks, the rest detections.
-const SORTS: [(&str, Sort); 5] = [
+/// Each sort alone, and as they come: half of them health, two fifths tracks, the rest detections. The limit is that of
+/// readings as they come; the other rows say what it is made of.
+const SORTS: [(&str, Sort); 6] = [
     ("health", Sort::Health),
     ("track", Sort::Track),
+    ("new track", Sort::Fresh),
     ("bearing", Sort::Bearing),
     ("disc", Sort::Heard),
-    ("mix", Sort::Mixed),
+    (MIX, Sort::Mixed),
 ];
+
+const MIX: &str = "mix";
 
 fn main() -> ExitCode {
     let mut criterion = Criterion::default()
@@ -48,13 +52,18 @@ fn main() -> ExitCode {
     let mut rows = Vec::new();
     for (name, sort) in SORTS {
         let entries = entries(sort, &stands);
+        let (before, entries) = entries.split_at(BEFORE);
         let least = [Least::default(), Least::default()];
         group.bench_function(BenchmarkId::new("decode", name), |bench| {
-            bench.iter_custom(|rounds| timed(rounds, &entries, &least[0], || (), |(), some| decode(some)));
+            bench.iter_custom(|rounds| timed(rounds, entries, &least[0], || (), |(), some| decode(some)));
         });
         group.bench_function(BenchmarkId::new("judge", name), |bench| {
-            let make = || engine(&line, &stands);
-            bench.iter_custom(|rounds| timed(rounds, &entries, &least[1], make, judge));
+            let make = || {
+                let mut engine = engine(&line, &stands);
+                judge(&mut engine, before);
+                engine
+            };
+            bench.iter_custom(|rounds| timed(rounds, entries, &least[1], make, judge));
         });
         rows.push((name, least.map(|least| least.ns())));
     }
@@ -130,7 +139,7 @@ fn judge(engine: &mut Engine, entries: &[Entry]) {
     }
 }
 
-/// The table, and whether every row that was run is within the limit.
+/// The table, and whether readings as they come are within the limit, if these were run.
 fn table(rows: &[(&str, [Option<f64>; 2])]) -> (String, bool) {
     let mut text =
         format!("{:<10}{:>12}{:>12}{:>14}{:>12}\n", "reading", "decode us", "whole us", "judgement us", "limit us");
@@ -139,7 +148,7 @@ fn table(rows: &[(&str, [Option<f64>; 2])]) -> (String, bool) {
         let [Some(decode_ns), Some(whole_ns)] = *least else { continue };
         let judged_ns = whole_ns - decode_ns;
         let met = judged_ns <= LIMIT_NS;
-        all &= met;
+        all &= met || *name != MIX;
         let [decode, whole, judged, limit] = [decode_ns, whole_ns, judged_ns, LIMIT_NS].map(|ns| ns / 1e3);
         let word = if met { "met" } else { "NOT met" };
         let _ = writeln!(text, "{name:<10}{decode:>12.2}{whole:>12.2}{judged:>14.2}{limit:>12.2}  {word}");

@@ -13,8 +13,14 @@ use truceline_core::wire::{Encoding, TimeBasis};
 const LINE: &str = include_str!("../../config/agreements/example/line.geojson");
 const DEVICES: usize = 1_000;
 pub const READINGS: usize = 20_000;
+/// Readings that come before those that are measured: the engine has run for a minute, and heard each device.
+pub const BEFORE: usize = 60_000;
 /// Readings a second of the whole mission, in the bench's world.
 const RATE: f64 = 1_000.0;
+
+const CLASSES: [&str; 5] = ["person", "vehicle", "tank", "artillery", "mlrs"];
+/// How often an object is seen before its device follows another one.
+const SIGHTINGS: usize = 10;
 
 pub fn start() -> Time {
     "2026-11-24T12:00:00Z".parse().expect("a time")
@@ -124,13 +130,33 @@ pub fn registry(stands: &[(f64, f64)]) -> String {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Sort {
     Health,
+    /// Objects that each device follows, one after another.
     Track,
+    /// Objects that are seen once: each is a new track.
+    Fresh,
     Heard,
     Bearing,
     Mixed,
 }
 
-fn reading(sort: Sort, number: usize, stands: &[(f64, f64)], draw: &mut Draw) -> serde_json::Value {
+/// An object that a device has followed so many times: its class, and its place beside the device's, degrees. Each is
+/// seen ten times, on a way of some metres a second.
+fn followed(device: usize, times: usize) -> (&'static str, f64, f64) {
+    let mut draw = Draw(((device << 16) + times / SIGHTINGS) as u64);
+    // The first number is too much like the next object's.
+    draw.next();
+    let class = CLASSES[draw.below(CLASSES.len())];
+    let (lat, lon) = (draw.next() * 0.02 - 0.01, draw.next() * 0.02 - 0.01);
+    (class, lat + 1e-4 * (times % SIGHTINGS) as f64, lon)
+}
+
+fn reading(
+    sort: Sort,
+    number: usize,
+    stands: &[(f64, f64)],
+    draw: &mut Draw,
+    follows: &mut [usize],
+) -> serde_json::Value {
     let device = draw.below(DEVICES);
     let (lon, lat) = stands[device];
     let time = start() + Span::from_secs_f64(number as f64 / RATE);
@@ -148,7 +174,15 @@ fn reading(sort: Sort, number: usize, stands: &[(f64, f64)], draw: &mut Draw) ->
     };
     let (kind, data) = match sort {
         Sort::Track => {
-            let class = ["person", "vehicle", "tank", "artillery", "mlrs"][draw.below(5)];
+            let times = follows[device];
+            follows[device] += 1;
+            let (class, lat_off, lon_off) = followed(device, times);
+            let at = json!({"lat": lat + lat_off, "lon": lon + lon_off, "hacc_m": 10.0});
+            let name = format!("t{}", times / SIGHTINGS);
+            ("object_track", json!({"track": name, "class": class, "confidence": 0.9, "position": at}))
+        }
+        Sort::Fresh => {
+            let class = CLASSES[draw.below(CLASSES.len())];
             let (lat, lon) = (lat + draw.next() * 0.02 - 0.01, lon + draw.next() * 0.02 - 0.01);
             let at = json!({"lat": lat, "lon": lon, "hacc_m": 10.0});
             ("object_track", json!({"track": format!("t{number}"), "class": class, "confidence": 0.9, "position": at}))
@@ -168,8 +202,9 @@ fn reading(sort: Sort, number: usize, stands: &[(f64, f64)], draw: &mut Draw) ->
 
 pub fn entries(sort: Sort, stands: &[(f64, f64)]) -> Vec<Entry> {
     let mut draw = Draw(23);
+    let mut follows = vec![0; stands.len()];
     let entry = |number: usize| {
-        let reading = reading(sort, number, stands, &mut draw);
+        let reading = reading(sort, number, stands, &mut draw, &mut follows);
         let device: Id = reading["device"].as_str().expect("an id").parse().expect("an id");
         let time: Time = reading["time"].as_str().expect("a time").parse().expect("a time");
         let body = Body::Reading(ReadingEntry {
@@ -185,7 +220,7 @@ pub fn entries(sort: Sort, stands: &[(f64, f64)]) -> Vec<Entry> {
         });
         Entry { offset: number as u64 + 10, arrived: time + Span::from_secs_f64(0.2), body }
     };
-    (0..READINGS).map(entry).collect()
+    (0..BEFORE + READINGS).map(entry).collect()
 }
 
 pub fn engine(line: &[(f64, f64)], stands: &[(f64, f64)]) -> Engine {

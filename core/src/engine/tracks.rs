@@ -16,11 +16,35 @@ use crate::time::Time;
 
 /// Which track: a sensor's name for an object counts within one boot and one sort.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "Named", into = "Named")]
 pub(super) struct TrackKey {
-    pub(super) device: Id,
-    pub(super) boot: u32,
-    pub(super) sort: Sort,
-    pub(super) name: String,
+    /// The device's id as a number, first in the order: two devices are mostly told apart without a look at their names.
+    print: u64,
+    device: Id,
+    boot: u32,
+    sort: Sort,
+    name: String,
+}
+
+/// A track's key as it is written down.
+#[derive(Serialize, Deserialize)]
+struct Named {
+    device: Id,
+    boot: u32,
+    sort: Sort,
+    name: String,
+}
+
+impl From<Named> for TrackKey {
+    fn from(Named { device, boot, sort, name }: Named) -> Self {
+        Self::new(&device, boot, sort, name)
+    }
+}
+
+impl From<TrackKey> for Named {
+    fn from(TrackKey { device, boot, sort, name, .. }: TrackKey) -> Self {
+        Self { device, boot, sort, name }
+    }
 }
 
 /// What a track is of.
@@ -37,9 +61,18 @@ pub(super) enum Sort {
 }
 
 impl TrackKey {
+    /// That of an object which a device calls by a name.
+    pub(super) fn new(device: &Id, boot: u32, sort: Sort, name: String) -> Self {
+        // FNV-1a; two devices with one number are told apart by their ids.
+        let print = device.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, |print: u64, byte| {
+            (print ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        Self { print, device: device.clone(), boot, sort, name }
+    }
+
     /// That of a watched device, whatever its boot; the first of the device's.
     pub(super) fn itself(device: &Id) -> Self {
-        Self { device: device.clone(), boot: 0, sort: Sort::Itself, name: String::new() }
+        Self::new(device, 0, Sort::Itself, String::new())
     }
 }
 

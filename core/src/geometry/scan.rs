@@ -55,26 +55,25 @@ impl Line {
     }
 
     /// Where it is within a distance of a stretch: one interval, since that is convex.
-    fn near(&self, stretch: &Stretch, distance_m: f64) -> Option<(f64, f64)> {
-        let square = dot(self.along, self.along);
+    fn near(&self, band: &Band, distance_m: f64) -> Option<(f64, f64)> {
+        let per_square = 1.0 / dot(self.along, self.along);
         let mut found: Option<(f64, f64)> = None;
         let mut join = |low: f64, high: f64| {
             if low <= high {
                 found = Some(found.map_or((low, high), |(a, b)| (a.min(low), b.max(high))));
             }
         };
-        for end in [stretch.from, stretch.to] {
+        for end in [band.from, band.to] {
             let v = [end[0] - self.from[0], end[1] - self.from[1]];
-            let middle = dot(v, self.along) / square;
-            let root = middle * middle - (dot(v, v) - distance_m * distance_m) / square;
+            let middle = dot(v, self.along) * per_square;
+            let root = middle * middle - (dot(v, v) - distance_m * distance_m) * per_square;
             if root >= 0.0 {
-                join(middle - root.sqrt(), middle + root.sqrt());
+                let half = root.sqrt();
+                join(middle - half, middle + half);
             }
         }
-        let d = [stretch.to[0] - stretch.from[0], stretch.to[1] - stretch.from[1]];
-        let length = hypot(d);
-        if length > 0.0 {
-            let v = [self.from[0] - stretch.from[0], self.from[1] - stretch.from[1]];
+        if band.length > 0.0 {
+            let v = [self.from[0] - band.from[0], self.from[1] - band.from[1]];
             let (mut low, mut high) = (f64::NEG_INFINITY, f64::INFINITY);
             let mut keep = |at: f64, step: f64, least: f64, most: f64| {
                 if step == 0.0 {
@@ -82,15 +81,33 @@ impl Line {
                         (low, high) = (f64::INFINITY, f64::NEG_INFINITY);
                     }
                 } else {
-                    let (one, other) = ((least - at) / step, (most - at) / step);
+                    let per_step = 1.0 / step;
+                    let (one, other) = ((least - at) * per_step, (most - at) * per_step);
                     (low, high) = (low.max(one.min(other)), high.min(one.max(other)));
                 }
             };
-            keep(dot(v, d) / length, dot(self.along, d) / length, 0.0, length);
-            keep(cross(d, v) / length, cross(d, self.along) / length, -distance_m, distance_m);
+            keep(dot(v, band.unit), dot(self.along, band.unit), 0.0, band.length);
+            keep(cross(band.unit, v), cross(band.unit, self.along), -distance_m, distance_m);
             join(low, high);
         }
         found
+    }
+}
+
+/// A stretch that a band is drawn about, with its length and direction.
+struct Band {
+    from: [f64; 2],
+    to: [f64; 2],
+    unit: [f64; 2],
+    length: f64,
+}
+
+impl Band {
+    fn about(&Stretch { from, to }: &Stretch) -> Self {
+        let d = [to[0] - from[0], to[1] - from[1]];
+        let length = hypot(d);
+        let unit = if length > 0.0 { [d[0] / length, d[1] / length] } else { [0.0; 2] };
+        Self { from, to, unit, length }
     }
 }
 
@@ -128,10 +145,13 @@ impl Fan {
     /// Rays over a sector.
     pub(super) fn even(sector: &Sector) -> Self {
         let start_deg = sector.bearing_deg - sector.width_deg / 2.0;
-        let lines = (0..LINES).map(|line| {
-            let turn = start_deg + sector.width_deg * (line as f64 + 0.5) / LINES as f64;
-            let (sin, cos) = turn.to_radians().sin_cos();
-            Line { from: [0.0; 2], along: [sin, cos], low: sector.range_min_m, high: sector.range_max_m }
+        let at = |line: f64| (start_deg + sector.width_deg * line / LINES as f64).to_radians().sin_cos();
+        let ((mut sin, mut cos), step) = (at(0.5), (sector.width_deg / LINES as f64).to_radians().sin_cos());
+        let lines = (0..LINES).map(|_| {
+            let ray = Line { from: [0.0; 2], along: [sin, cos], low: sector.range_min_m, high: sector.range_max_m };
+            // Each from the one before: what that loses over all of them is below 1e-13.
+            (sin, cos) = (sin * step.1 + cos * step.0, cos * step.1 - sin * step.0);
+            ray
         });
         Self { lines: lines.collect(), order: Order::Turn { start_deg, width_deg: sector.width_deg } }
     }
@@ -189,7 +209,7 @@ impl Fan {
 /// A part with, for each line, which of its stretches may matter there.
 enum Listed<'a> {
     Left { stretches: &'a [Stretch], by_line: ByLine, windings: Vec<Option<i32>> },
-    Within { stretches: &'a [Stretch], by_line: ByLine, distance_m: f64 },
+    Within { bands: Vec<Band>, by_line: ByLine, distance_m: f64 },
     All(Vec<Listed<'a>>),
     Any(Vec<Listed<'a>>),
 }
@@ -249,7 +269,8 @@ impl<'a> Listed<'a> {
                 windings: windings_at_lines(stretches, *windings, fan),
             },
             Part::Within(stretches, distance_m) => {
-                Self::Within { stretches, by_line: ByLine::of(stretches, *distance_m, fan), distance_m: *distance_m }
+                let bands = stretches.iter().map(Band::about).collect();
+                Self::Within { bands, by_line: ByLine::of(stretches, *distance_m, fan), distance_m: *distance_m }
             }
             Part::All(parts) => Self::All(parts.iter().map(|part| Self::of(part, fan)).collect()),
             Part::Any(parts) => Self::Any(parts.iter().map(|part| Self::of(part, fan)).collect()),
@@ -277,9 +298,9 @@ impl<'a> Listed<'a> {
                     from = to;
                 }
             }
-            Self::Within { stretches, by_line, distance_m } => {
+            Self::Within { bands, by_line, distance_m } => {
                 for at in by_line.line(number) {
-                    if let Some((low, high)) = line.near(&stretches[*at as usize], *distance_m) {
+                    if let Some((low, high)) = line.near(&bands[*at as usize], *distance_m) {
                         let (low, high) = (low.max(line.low), high.min(line.high));
                         if low < high {
                             spans.found.push((low, high));

@@ -16,6 +16,9 @@ const MAX_RANGE_M: f64 = 300_000.0;
 /// The smallest place and the narrowest sector: an area must not be nothing.
 const MIN_RANGE_M: f64 = 1.0;
 const MIN_HALF_WIDTH_DEG: f64 = 0.5;
+/// A degree of latitude is nowhere shorter, one of longitude is this at the equator, metres.
+const LEAST_DEGREE_M: f64 = 110_574.0;
+const EQUATOR_DEGREE_M: f64 = 111_319.0;
 /// Edges of an outline are chords of arcs no longer than this.
 const ARC_STEP_DEG: f64 = 15.0;
 
@@ -28,9 +31,13 @@ pub(super) fn shared_percent(opened: PlaceExtent, now: PlaceExtent) -> Option<u8
         return Some(100);
     }
     let (opened, now) = (Outline::of(opened), Outline::of(now));
+    let most_m = opened.range_m + now.range_m;
+    if surely_farther(opened.at, now.at, most_m) {
+        return None;
+    }
     let apart_m = distance_m(opened.at, now.at);
     let reach_m = opened.range_m.max(now.range_m);
-    if apart_m > opened.range_m + now.range_m || apart_m > 2.0 * MAX_RANGE_M {
+    if apart_m > most_m {
         return None;
     }
     let (sin, cos) = if apart_m > 0.0 { bearing_deg(opened.at, now.at).to_radians().sin_cos() } else { (0.0, 0.0) };
@@ -42,6 +49,20 @@ pub(super) fn shared_percent(opened: PlaceExtent, now: PlaceExtent) -> Option<u8
     let (before, after) = (opened.corners((0.0, 0.0)), now.corners(from));
     let shared = area(&common(before.clone(), &after)) / area(&before).min(area(&after));
     (shared >= LEAST_SHARED).then(|| (shared * 100.0).round().clamp(0.0, 100.0) as u8)
+}
+
+/// Whether two positions are farther apart than a distance, told without a sine where latitudes or longitudes alone say so.
+fn surely_farther(a: LonLat, b: LonLat, most_m: f64) -> bool {
+    // A way is never shorter than what it does along a meridian, nor than what it does along the parallels, which are
+    // shortest where it can have gone farthest from the equator.
+    if (a.lat - b.lat).abs() * LEAST_DEGREE_M > most_m {
+        return true;
+    }
+    let farthest = (a.lat.abs().max(b.lat.abs()) + most_m / (2.0 * LEAST_DEGREE_M)).to_radians();
+    // A cosine is never less than this.
+    let least_cos = 1.0 - farthest * farthest / 2.0;
+    let step = (a.lon - b.lon).abs();
+    step.min(360.0 - step) * EQUATOR_DEGREE_M * least_cos > most_m
 }
 
 /// Where the sensor of a place is, and how far it reaches, metres: from 1 m to 300 km.
@@ -177,6 +198,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn only_what_is_farther_is_surely_farther(
+            (lon, lat, way) in (-180.0..180.0f64, -89.0..89.0f64, 0.0..360.0f64),
+            most_m in 1.0..600e3f64,
+            part in 0.9..1.1f64,
+        ) {
+            let at = LonLat { lon, lat };
+            let there = destination(at, way, most_m * part);
+            prop_assert!(!surely_farther(at, there, most_m) || distance_m(at, there) > most_m);
+            let far = destination(at, way, most_m * 1.6);
+            prop_assert!(lat.abs() > 45.0 || most_m > 30e3 || surely_farther(at, far, most_m));
+        }
+
         /// Points spread evenly over the one place and counted in the other.
         #[test]
         fn what_is_shared_is_what_counting_points_says(

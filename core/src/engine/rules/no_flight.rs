@@ -142,7 +142,7 @@ fn tracked(sighting: &Sighting<'_>, seen: &UavDetection) -> Option<Flyer> {
         place_by,
         lasts: Span::default(),
     };
-    let key = TrackKey { device: entry.device.clone(), boot: entry.boot, sort: Sort::Flyer, name: seen.track.clone() };
+    let key = TrackKey::new(&entry.device, entry.boot, Sort::Flyer, seen.track.clone());
     let told = seen.speed_mps.unwrap_or(0.0).min(FASTEST_TOLD_MPS);
     let step = sighting.step(object.stand(), fastest.max(told));
 
@@ -166,7 +166,7 @@ fn heard(sighting: &Sighting<'_>, detection: &Detection) -> Option<Flyer> {
     let bearing = detection.bearing_deg.zip(detection.bearing_sd_deg);
     let place = sighting.extent_of_bearing(class, bearing);
     let entry = sighting.entry;
-    let key = TrackKey { device: entry.device.clone(), boot: entry.boot, sort: Sort::Heard, name: class.to_owned() };
+    let key = TrackKey::new(&entry.device, entry.boot, Sort::Heard, class.to_owned());
     let lasts = Span::from_secs_f64(detection.duration_ms.unwrap_or(0.0) / 1_000.0);
     let what = format!("Suspected {} heard by station {}", words(class), sighting.station);
     Some(Flyer {

@@ -88,12 +88,7 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, tracks: &mut Tracks, boo
                 place_by,
                 lasts: Span::default(),
             };
-            let key = TrackKey {
-                device: entry.device.clone(),
-                boot: entry.boot,
-                sort: Sort::Object,
-                name: seen.track.clone(),
-            };
+            let key = TrackKey::new(&entry.device, entry.boot, Sort::Object, seen.track.clone());
             let fastest_mps = fastest_mps(seen.class, seen.speed_mps);
             let step = sighting.step(object.stand(), fastest_mps);
             follow(sighting, &object, &key, &step, tracks, book, frame);
