@@ -1,14 +1,14 @@
-//! A packed tree of boxes, eight to a node, over items given by their boxes.
+//! A packed tree of boxes, sixteen to a node, over items given by their boxes.
 //!
-//! Flat arrays, no pointers: node i of a level has the eight nodes 8i..8i+8 of the level below, and the lowest
+//! Flat arrays, no pointers: node i of a level has the sixteen nodes 16i..16i+16 of the level below, and the lowest
 //! level's boxes are the items themselves. Boxes are single precision around a common origin, so that a
-//! node is three cache lines; what that loses is added to every query's radius.
+//! node is six cache lines in a row; what that loses is added to every query's radius.
 
 use super::geodesy::{Vector, minus};
 
-const WIDTH: usize = 8;
-/// Levels are at most 11 for 2^32 items; each leaves at most seven siblings waiting, and one place is written over.
-const STACK: usize = 11 * WIDTH + 1;
+const WIDTH: usize = 16;
+/// Levels are at most 8 for 2^32 items; each leaves at most fifteen siblings waiting.
+const STACK: usize = 8 * (WIDTH - 1) + 1;
 
 #[derive(Clone, Debug)]
 struct Node {
@@ -50,6 +50,32 @@ impl Node {
     }
 }
 
+/// The slot of the least of them, or of one that differs from it by some millionths.
+#[inline]
+fn nearest(squares: &[f32; WIDTH]) -> usize {
+    // What is not negative is ordered as its bits are; the last four name the slot.
+    let slot_bits = WIDTH as u32 - 1;
+    let mut keys = [0_u32; WIDTH];
+    for (slot, (key, own)) in keys.iter_mut().zip(squares).enumerate() {
+        *key = own.to_bits() & !slot_bits | slot as u32;
+    }
+    // By halves: a chain of comparisons would wait for each one before.
+    let mut half = WIDTH / 2;
+    while half > 0 {
+        for slot in 0..half {
+            keys[slot] = keys[slot].min(keys[slot + half]);
+        }
+        half /= 2;
+    }
+    (keys[0] & slot_bits) as usize
+}
+
+/// A bit for each that is within the limit.
+#[inline]
+fn within(squares: &[f32; WIDTH], limit: f32) -> u32 {
+    squares.iter().enumerate().fold(0, |bits, (slot, own)| bits | u32::from(*own <= limit) << slot)
+}
+
 /// A box in metres: lowest and highest corner.
 pub(super) type Bounds = (Vector, Vector);
 
@@ -59,9 +85,12 @@ pub(super) struct BoxTree {
     origin: Vector,
     /// Greatest distance of a coordinate from the origin.
     reach: f64,
+    /// Level by level, the lowest first.
     nodes: Vec<Node>,
-    /// Where each level starts in `nodes`; the lowest first.
-    levels: Vec<usize>,
+    /// Where each node's items or nodes start.
+    firsts: Vec<u32>,
+    /// So many nodes, of the lowest level, hold items.
+    leaves: usize,
 }
 
 impl BoxTree {
@@ -82,7 +111,7 @@ impl BoxTree {
         let origin =
             [0, 1, 2].map(|axis| if low[axis] <= high[axis] { f64::midpoint(low[axis], high[axis]) } else { 0.0 });
         let reach = (0..3).map(|axis| (high[axis] - origin[axis]).max(0.0)).fold(0.0, f64::max);
-        let mut tree = Self { origin, reach, nodes: Vec::new(), levels: vec![0] };
+        let mut tree = Self { origin, reach, nodes: Vec::new(), firsts: Vec::new(), leaves: 0 };
         for group in items.chunks(WIDTH) {
             let mut node = Node::EMPTY;
             for (slot, item) in group.iter().enumerate() {
@@ -95,13 +124,14 @@ impl BoxTree {
             }
             tree.nodes.push(node);
         }
+        tree.leaves = tree.nodes.len();
+        tree.firsts.extend((0..tree.leaves).map(|leaf| (leaf * WIDTH) as u32));
+        let mut start = 0;
         loop {
-            let start = tree.levels.last().copied().unwrap_or(0);
             let end = tree.nodes.len();
             if end - start <= 1 {
                 return tree;
             }
-            tree.levels.push(end);
             for first in (start..end).step_by(WIDTH) {
                 let mut node = Node::EMPTY;
                 for (slot, below) in (first..end.min(first + WIDTH)).enumerate() {
@@ -109,7 +139,9 @@ impl BoxTree {
                     node.set(slot, low, high);
                 }
                 tree.nodes.push(node);
+                tree.firsts.push(first as u32);
             }
+            start = end;
         }
     }
 
@@ -125,43 +157,45 @@ impl BoxTree {
         let margin = far * 3e-7 + 1e-4;
         let square = |radius: f64| {
             let padded = (radius + margin) as f32 * 1.000_001;
-            padded * padded
+            // Finite, so that an empty slot's infinity is never within it.
+            (padded * padded).min(f32::MAX)
         };
         let at = local.map(|part| part as f32);
         let mut limit = square(radius_m);
-        let mut stack = [(0.0_f32, 0_u32, 0_u32); STACK];
-        stack[0] = (0.0, self.levels.len() as u32 - 1, 0);
+        let mut stack = [(0.0_f32, 0_u32); STACK];
+        stack[0].1 = self.nodes.len() as u32 - 1;
         let mut waiting = 1;
         while waiting > 0 {
             waiting -= 1;
-            let (least, level, index) = stack[waiting];
+            let (least, node) = stack[waiting];
             if least > limit {
                 continue;
             }
-            let squares = self.nodes[self.levels[level as usize] + index as usize].squares(at);
+            let squares = self.nodes[node as usize].squares(at);
+            let first = self.firsts[node as usize];
             // The nearest first: it brings the limit down, so that most of the others need no order among them.
-            let mut nearest = 0;
-            for slot in 1..WIDTH {
-                nearest = if squares[slot] < squares[nearest] { slot } else { nearest };
-            }
-            let first = index * WIDTH as u32;
-            if level == 0 {
-                if squares[nearest] <= limit && squares[nearest] < f32::INFINITY {
+            let nearest = nearest(&squares);
+            let mut others = within(&squares, limit) & !(1 << nearest);
+            if (node as usize) < self.leaves {
+                if squares[nearest] <= limit {
                     limit = square(visitor(first as usize + nearest));
                 }
-                for (slot, own) in squares.into_iter().enumerate() {
-                    if slot != nearest && own <= limit && own < f32::INFINITY {
+                while others != 0 {
+                    let slot = others.trailing_zeros() as usize;
+                    others &= others - 1;
+                    if squares[slot] <= limit {
                         limit = square(visitor(first as usize + slot));
                     }
                 }
             } else {
-                for (slot, own) in squares.into_iter().enumerate() {
-                    // Written in any case and kept if near: a branch here would be guessed wrong every other time.
-                    stack[waiting] = (own, level - 1, first + slot as u32);
-                    waiting += usize::from(slot != nearest && own <= limit && own < f32::INFINITY);
+                while others != 0 {
+                    let slot = others.trailing_zeros() as usize;
+                    others &= others - 1;
+                    stack[waiting] = (squares[slot], first + slot as u32);
+                    waiting += 1;
                 }
-                if squares[nearest] <= limit && squares[nearest] < f32::INFINITY {
-                    stack[waiting] = (squares[nearest], level - 1, first + nearest as u32);
+                if squares[nearest] <= limit {
+                    stack[waiting] = (squares[nearest], first + nearest as u32);
                     waiting += 1;
                 }
             }
@@ -170,11 +204,11 @@ impl BoxTree {
 
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.nodes.capacity() * size_of::<Node>() + self.levels.capacity() * size_of::<usize>()
+        self.nodes.capacity() * size_of::<Node>() + self.firsts.capacity() * size_of::<u32>()
     }
 }
 
-/// Orders items so that every run of 8, 64, 512 … is compact: median splits along the longest axis, at
+/// Orders items so that every run of 16, 256, 4096 … is compact: median splits along the longest axis, at
 /// multiples of the greatest such run.
 pub(super) fn sort<T>(items: &mut [T], middle: &impl Fn(&T) -> Vector) {
     if items.len() <= WIDTH {
