@@ -3,11 +3,12 @@
 
 mod harness;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use harness::field::{explosion, health, libfaketime, reading, stored, topic};
 use harness::mosquitto::Mosquitto;
 use harness::publisher::Publisher;
 use harness::service::{Service, run};
@@ -16,60 +17,9 @@ use serde_json::{Value, json};
 use truceline::desk::Desk;
 use truceline::journal::Reader;
 use truceline_core::log::Body;
-use truceline_core::time::Time;
 use truceline_core::wire::Encoding;
 
 const LIMIT: Duration = Duration::from_secs(30);
-
-#[allow(clippy::disallowed_methods)] // devices have clocks of their own
-fn now() -> Time {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
-    Time::from_nanos(i64::try_from(since.as_nanos()).expect("before 2262"))
-}
-
-fn reading(device: &str, boot: u32, seq: u64, kind: &str, data: &Value) -> Value {
-    json!({
-        "v": 1, "device": device, "boot": boot, "seq": seq, "time": now().to_string(),
-        "clock": {"source": "gnss", "uncertainty_ms": 5}, "kind": kind, "data": data,
-        "position": {"lat": 48.1260, "lon": 37.7560, "hacc_m": 4.0, "fix": "3d"},
-    })
-}
-
-/// An explosion heard at Avdiivka by one sensor; its bearing points to the line.
-fn explosion(device: &str, boot: u32, seq: u64) -> Value {
-    reading(
-        device,
-        boot,
-        seq,
-        "acoustic_detection",
-        &json!({"class": "explosion", "confidence": 0.9, "bearing_deg": 110.0, "bearing_sd_deg": 4.0}),
-    )
-}
-
-fn health(device: &str, boot: u32, seq: u64) -> Value {
-    reading(device, boot, seq, "health", &json!({"battery_pct": 90}))
-}
-
-fn topic(device: &str) -> String {
-    format!("truceline/v1/readings/{}/{device}", &device[..4])
-}
-
-/// Every (device, boot, seq) of the journal with how often it is there.
-fn stored(data_dir: &Path) -> BTreeMap<(String, u32, u64), u32> {
-    let reader = Reader::open(&data_dir.join("journal.db")).expect("the journal");
-    let mut found = BTreeMap::new();
-    let mut after = 0;
-    loop {
-        let entries = reader.entries(after, 10_000, usize::MAX).expect("reads");
-        let Some(last) = entries.last() else { return found };
-        after = last.offset;
-        for entry in entries {
-            if let Body::Reading(reading) = entry.body {
-                *found.entry((reading.device.to_string(), reading.boot, reading.seq)).or_default() += 1;
-            }
-        }
-    }
-}
 
 /// How many starts of the service were followed by a reading.
 fn lives_with_readings(data_dir: &Path) -> usize {
@@ -247,14 +197,6 @@ async fn kill_9_in_mid_stream_loses_nothing_stores_nothing_twice_and_changes_no_
     let lines = replay_equals_live(&service);
     assert!(lines > 3, "the run had {lines} alert revisions");
     println!("{} readings acknowledged and stored once, {lines} alert revisions equal their replay", acked.len());
-}
-
-/// The library that gives a process another wall clock; Debian keeps it in a folder named for the machine.
-fn libfaketime() -> String {
-    let folders = std::fs::read_dir("/usr/lib").expect("/usr/lib");
-    let mut found = folders.flatten().map(|folder| folder.path().join("faketime/libfaketime.so.1"));
-    let library = found.find(|path| path.exists()).expect("libfaketime; `make setup` installs it");
-    library.display().to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -242,8 +242,8 @@ impl Queries for Answers {
         let why = none.then(|| "no agreement is configured: readings are stored and nothing is judged".to_owned());
         parts.push(part("agreement", true, why));
         let intake = self.intake.borrow().clone();
-        let why =
-            if intake.connected { None } else { intake.last_error.or_else(|| Some("not connected yet".to_owned())) };
+        // Connected, it may have something to say all the same: that another client uses its client id.
+        let why = intake.last_error.or_else(|| (!intake.connected).then(|| "not connected yet".to_owned()));
         parts.push(PartStatus { since: intake.since, ..part("mqtt", intake.connected, why) });
         for (name, status) in &self.sinks {
             parts.push(match &status.borrow().state {

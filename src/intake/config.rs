@@ -64,7 +64,7 @@ pub struct IntakeConfig {
     pub backoff_max: Duration,
     /// Least pause after another client took our session over, or seems to have.
     pub takeover_pause: Duration,
-    /// So many connections in a row that ended within a minute are the sign of another
+    /// So many connections in a row that ended within 15 seconds are the sign of another
     /// client with our client id.
     pub rival_after: u32,
     /// How long a stop may take before what is left is given up.
@@ -136,7 +136,7 @@ impl IntakeConfig {
             backoff_min: Duration::from_millis(200),
             backoff_max: Duration::from_secs(30),
             takeover_pause: Duration::from_secs(30),
-            rival_after: 8,
+            rival_after: 5,
             stop_deadline: Duration::from_secs(10),
         }
     }

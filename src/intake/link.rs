@@ -37,8 +37,9 @@ impl LinkFault {
 
 /// A connection that lived this long was a success.
 pub(crate) const HELD: Duration = Duration::from_secs(5);
-/// A rival lets no connection live this long: each waits no longer before it comes back.
-const UNDISTURBED: Duration = Duration::from_secs(3);
+/// A connection that lived this long is no sign of a rival. Of two, one is soon thrown out at once whenever it comes
+/// back, while the other has its connection for as long as the first one's pause is: seconds, and longer each time.
+const UNDISTURBED: Duration = Duration::from_secs(15);
 
 /// Notices that two clients with one client id throw each other out.
 ///

@@ -315,7 +315,10 @@ impl Session {
             let mut next = status.clone();
             next.in_flight = in_flight;
             next.pending_acks = pending_acks;
-            next.taken_over &= !alone;
+            if alone && next.taken_over {
+                next.taken_over = false;
+                next.last_error = None;
+            }
             let changed = next != *status;
             *status = next;
             changed
@@ -334,7 +337,10 @@ impl Session {
             status.connected = true;
             status.connections += 1;
             status.since = Some(wall);
-            status.last_error = None;
+            // A rival is gone only when it has not been seen for a while.
+            if !status.taken_over {
+                status.last_error = None;
+            }
         });
         self.request(None, 0, vec![Body::Link(true)])
     }

@@ -10,6 +10,7 @@ pub struct IntakeStatus {
     /// Wall time since when `connected` is as it is; `None` before the first attempt ended.
     pub since: Option<Time>,
     /// Why the last connection ended or the last attempt failed, and what to do; `None` while all is well.
+    /// A rival is told on for as long as `taken_over` is.
     pub last_error: Option<String>,
     /// Another client uses our client id, or seems to: only a person can mend that.
     pub taken_over: bool,

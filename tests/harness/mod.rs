@@ -1,6 +1,7 @@
 //! Real servers for tests, each on a free port of its own and stopped by its process.
 #![allow(dead_code, missing_docs)]
 
+pub mod field;
 pub mod influxd;
 pub mod mosquitto;
 pub mod publisher;

@@ -142,6 +142,28 @@ impl Service {
         assert!(status.expect("kill").success());
     }
 
+    /// SIGTERM, and does not wait.
+    pub fn ask_to_stop(&self) {
+        self.signal("TERM");
+    }
+
+    /// The most memory that the process has held, MiB.
+    pub fn peak_mib(&self) -> u64 {
+        let id = self.child.as_ref().expect("it runs").id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("its status");
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("its peak");
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") / 1024
+    }
+
+    /// The sum of all series of a counter.
+    pub fn counted(&self, name: &str) -> u64 {
+        let text = self.get("/metrics").expect("metrics").1;
+        let series = text
+            .lines()
+            .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ') || rest.starts_with('{')));
+        series.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
     /// SIGHUP.
     pub fn reload(&self) {
         self.signal("HUP");

@@ -65,6 +65,26 @@ async fn a_stop_in_the_middle_of_a_backlog_leaves_nothing_stored_twice_and_nothi
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stop_waits_until_the_broker_has_read_acknowledgements_that_are_still_on_their_way() {
+    let dir = tempdir().unwrap();
+    let broker = Mosquitto::start(dir.path());
+    let link = Link::with_delay(broker.port, Duration::from_millis(300)).await;
+    let service = Service::connected(config(&link.url())).await;
+    let mut device = Device::connect(broker.port, "a");
+    for seq in 0..1_000 {
+        device.publish(TOPIC, reading("a", seq)).await;
+    }
+    device.settled().await;
+    eventually("all of them", || service.store.durable() == 1_000).await;
+    assert!(service.stop().await.is_clean());
+
+    let next = Service::connected(config(&broker.url())).await;
+    device.publish(TOPIC, reading("a", 1_000)).await;
+    eventually("the one after", || next.store.asked() > 0).await;
+    assert_eq!(next.store.seqs(), [1_000]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cut_links_lose_nothing_and_acknowledge_nothing_wrongly() {
     let dir = tempdir().unwrap();
     let broker = Mosquitto::start(dir.path());

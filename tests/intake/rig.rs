@@ -1,6 +1,6 @@
 //! An intake with a fake store, devices with a plain MQTT client, and a link that can be cut.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use rumqttc::Outgoing;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{ConnectProperties, LastWill, Packet};
 use rumqttc::v5::{AsyncClient, Event, MqttOptions};
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -334,6 +334,12 @@ pub struct Link {
 
 impl Link {
     pub async fn to(broker: u16) -> Self {
+        Self::with_delay(broker, Duration::ZERO).await
+    }
+
+    /// A link on which all that goes to the broker is under way for so long. What is under way when our end closes is
+    /// lost, as it may be whenever the broker writes to a socket that is gone.
+    pub async fn with_delay(broker: u16, delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (cut, cuts) = watch::channel(0);
@@ -343,8 +349,15 @@ impl Link {
                 cuts.mark_unchanged();
                 tokio::spawn(async move {
                     let Ok(mut far) = TcpStream::connect(("127.0.0.1", broker)).await else { return };
+                    let carrying = async {
+                        if delay.is_zero() {
+                            let _ = copy_bidirectional(&mut near, &mut far).await;
+                        } else {
+                            copy_delayed(&mut near, &mut far, delay).await;
+                        }
+                    };
                     tokio::select! {
-                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        () = carrying => {}
                         _ = cuts.changed() => {}
                     }
                 });
@@ -360,6 +373,35 @@ impl Link {
 
     pub fn url(&self) -> String {
         format!("mqtt://127.0.0.1:{}", self.port)
+    }
+}
+
+async fn copy_delayed(near: &mut TcpStream, far: &mut TcpStream, delay: Duration) {
+    let ((mut near_in, mut near_out), (mut far_in, mut far_out)) = (near.split(), far.split());
+    let up = async {
+        let mut under_way: VecDeque<(tokio::time::Instant, Vec<u8>)> = VecDeque::new();
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let first = under_way.front().map(|(due, _)| *due);
+            tokio::select! {
+                read = near_in.read(&mut buffer) => match read {
+                    Ok(count @ 1..) => {
+                        under_way.push_back((tokio::time::Instant::now() + delay, buffer[..count].to_vec()));
+                    }
+                    _ => return,
+                },
+                () = tokio::time::sleep_until(first.unwrap_or_else(tokio::time::Instant::now)), if first.is_some() => {
+                    let (_, bytes) = under_way.pop_front().unwrap();
+                    if far_out.write_all(&bytes).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = up => {}
+        _ = copy(&mut far_in, &mut near_out) => {}
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Against {
 enum Terms {
     /// With the time of points that have none.
     Agreement(Box<Agreement>, Time),
-    Course(Course),
+    Course(Box<Course>),
 }
 
 impl Against {
@@ -77,7 +77,7 @@ impl Against {
     fn shape(text: &str) -> Result<(Terms, Vec<ShapeFault>), Vec<ShapeFault>> {
         let (shape, repairs) = read_geojson(text)?;
         let course = Course::new(shape).map_err(|fault| vec![fault])?;
-        Ok((Terms::Course(course), repairs))
+        Ok((Terms::Course(Box::new(course)), repairs))
     }
 
     /// Where the point is.

@@ -1,0 +1,17 @@
+//! What may fail between a device and the journal, with the real program and a real Mosquitto.
+//!
+//! The oracle is (device, boot, seq), exact to the reading: what a device was told is durable must be in the journal
+//! once, and so must be, in the end, whatever it sent. docs/reliability.md lists the faults.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod broker;
+mod fleet;
+mod link;
+mod oracle;
+mod poison;
+mod proxy;
+mod rivals;
+mod stop;
