@@ -42,7 +42,7 @@ fn files(folder: &str, endings: &[&str]) -> Vec<(String, String)> {
 
 fn rust_files() -> Vec<(String, String)> {
     let mut all = files("src", &["rs"]);
-    for folder in ["core", "firmware-sim", "tests", "benches"] {
+    for folder in ["core", "firmware-sim", "tests", "benches", "fuzz"] {
         all.extend(files(folder, &["rs"]));
     }
     assert!(all.len() > 40, "the walk found {} files: it is broken", all.len());

@@ -12,6 +12,7 @@ mod guard;
 mod items;
 mod page;
 mod params;
+mod places;
 mod probes;
 mod problem;
 mod queries;
@@ -45,7 +46,7 @@ pub struct HttpConfig {
 /// What bounds it; each counts in `truceline_http_limited_total` when it bites.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at once; more wait in the system's queue.
+    /// Connections at once; for one more, the one that has waited longest for its client gives way.
     pub connections: usize,
     /// Queries of the stores at once.
     pub queries: usize,

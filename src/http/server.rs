@@ -12,16 +12,18 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::places::{Place, Places};
 use super::queries::Queries;
 use super::router::router;
 use super::{HttpConfig, Limits};
 
 /// Largest head of a request in bytes.
 const HEAD_BYTES: usize = 16 * 1024;
+/// How long the last answer of a connection that gives way may still take to leave.
+const FLUSH: Duration = Duration::from_secs(1);
 
 /// Writes the metrics in Prometheus's text format.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -104,7 +106,7 @@ impl Server {
     ///
     /// Returns how many connections had to be cut off.
     pub async fn serve(self, stop: CancellationToken) -> usize {
-        let places = Arc::new(Semaphore::new(self.limits.connections));
+        let places = Places::new(self.limits.connections);
         let mut connections = JoinSet::new();
         loop {
             // Finished connections are taken out as they end, so that the set stays as small as what is open.
@@ -128,23 +130,22 @@ impl Server {
 /// The next connection and its place; `None` once the server stops.
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    places: &Arc<Places>,
     stop: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    if places.available_permits() == 0 {
-        metrics::counter!("truceline_http_limited_total", "limit" => "connections").increment(1);
-    }
-    let place = tokio::select! {
-        () = stop.cancelled() => return None,
-        place = places.clone().acquire_owned() => place.ok()?,
-    };
+) -> Option<(TcpStream, Arc<Place>)> {
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => return None,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => return Some((stream, place)),
+            // Only a connection that is there makes another one give way.
+            Ok((stream, _)) => {
+                return tokio::select! {
+                    () = stop.cancelled() => None,
+                    place = places.take() => Some((stream, place)),
+                };
+            }
             Err(error) => {
                 // Out of file descriptors, or the peer left: neither ends the server, and the first needs a pause.
                 tracing::warn!(%error, "an HTTP connection could not be accepted");
@@ -154,25 +155,22 @@ async fn accept(
     }
 }
 
-async fn connection(
-    stream: TcpStream,
-    place: OwnedSemaphorePermit,
-    router: Router,
-    limits: Limits,
-    stop: CancellationToken,
-) {
-    let _place = place;
+async fn connection(stream: TcpStream, place: Arc<Place>, router: Router, limits: Limits, stop: CancellationToken) {
     let _open = Open::new();
     let _ = stream.set_nodelay(true);
+    let at_work = Arc::clone(&place);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let mut router = router.clone();
+        let (mut router, place) = (router.clone(), Arc::clone(&at_work));
         async move {
             use tower_service::Service;
+            place.works();
             // A router is always ready.
-            Ok::<_, Infallible>(match router.call(request.map(Body::new)).await {
+            let response = match router.call(request.map(Body::new)).await {
                 Ok(response) => response,
                 Err(never) => match never {},
-            })
+            };
+            place.waits();
+            Ok::<_, Infallible>(response)
         }
     });
     let served = http1::Builder::new()
@@ -181,17 +179,24 @@ async fn connection(
         .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(served);
+    // A client that does not read its answer must not hold its place for ever.
     let ended = tokio::select! {
-        result = served.as_mut() => Some(result),
-        () = stop.cancelled() => None,
-        () = tokio::time::sleep(limits.connection) => None,
+        result = served.as_mut() => Err(result),
+        () = stop.cancelled() => Ok(limits.request + limits.drain),
+        () = tokio::time::sleep(limits.connection) => Ok(limits.request + limits.drain),
+        () = place.needed() => Ok(match place.has_request() {
+            // It came as the place was given away.
+            Some(true) => limits.request + limits.drain,
+            Some(false) => FLUSH,
+            None => Duration::ZERO,
+        }),
     };
-    let result = if let Some(result) = ended {
-        result
-    } else {
-        served.as_mut().graceful_shutdown();
-        // A client that does not read its answer must not hold its place for ever.
-        tokio::time::timeout(limits.request + limits.drain, served).await.unwrap_or(Ok(()))
+    let result = match ended {
+        Err(result) => result,
+        Ok(within) => {
+            served.as_mut().graceful_shutdown();
+            tokio::time::timeout(within, served).await.unwrap_or(Ok(()))
+        }
     };
     if let Err(error) = result {
         tracing::debug!(%error, "an HTTP connection ended early");

@@ -56,7 +56,7 @@ pub struct IntakeConfig {
     /// Messages under way to the store before reading pauses: four times `receive_maximum`
     /// by default, since brokers send more than they were allowed.
     pub in_flight_messages: usize,
-    /// Payload bytes under way to the store before reading pauses.
+    /// Bytes under way to the store before reading pauses: payloads, and 1 KiB for each reading or reject.
     pub in_flight_bytes: usize,
     /// First pause before another attempt to connect; it doubles with each failure.
     pub backoff_min: Duration,

@@ -8,11 +8,15 @@ use truceline_core::wire::{self, DeviceState, Encoding, Fault, MAX_MESSAGE_BYTES
 
 use super::Now;
 use super::generations::Generations;
-use super::rate::RateLimit;
+use super::rate::{RateLimit, Strangers};
 use super::topic::{Topic, Topics};
 
 /// Devices whose last state is remembered at least.
 const STATES: usize = 100_000;
+/// Longest topic and content type, in characters, that a reject keeps. A topic of the contract's form is shorter; MQTT allows
+/// 64 KiB of each, and every bad reading of a batch keeps its own.
+const MAX_TOPIC: usize = 512;
+const MAX_CONTENT_TYPE: usize = 128;
 
 /// A message as it came.
 #[derive(Clone, Copy, Debug)]
@@ -30,13 +34,14 @@ pub(crate) struct Judge {
     topics: Topics,
     horizon: Span,
     limit: Option<RateLimit>,
+    strangers: Strangers,
     states: Generations<Id, DeviceState>,
 }
 
 impl Judge {
     /// A judge for messages under `topics` that accepts readings up to `horizon` old.
     pub(crate) fn new(topics: Topics, horizon: Span, limit: Option<RateLimit>) -> Self {
-        Self { topics, horizon, limit, states: Generations::new(STATES) }
+        Self { topics, horizon, limit, strangers: Strangers::new(), states: Generations::new(STATES) }
     }
 
     /// What is to be kept of `message`: for readings one body each, in their order; for a
@@ -44,7 +49,9 @@ impl Judge {
     pub(crate) fn judge(&mut self, message: Message<'_>, registry: &Registry, now: Now) -> Vec<Body> {
         match self.topics.parse(message.topic) {
             Topic::Readings { station, device } => self.readings(message, &station, &device, registry, now),
-            Topic::State { station, device } => self.state(message, station, device, registry).into_iter().collect(),
+            Topic::State { station, device } => {
+                self.state(message, station, device, registry, now).into_iter().collect()
+            }
             Topic::BadId { station, device } => {
                 let fault =
                     fault(RejectReason::BadId, "station and device of the topic must match [a-z0-9][a-z0-9-]{0,31}");
@@ -81,9 +88,8 @@ impl Judge {
                 let accepted = item.result.and_then(|reading| {
                     admit(&reading, station, registered, registry.enforced)?;
                     let (time, time_basis) = wire::time_of(&reading, now.wall, self.horizon)?;
-                    if self.limit.as_mut().is_some_and(|limit| !limit.allows(device, now.journal)) {
-                        return Err(of(&reading, RejectReason::RateLimited, "the device sends more than its rate"));
-                    }
+                    self.within_limits(station, device, registered.is_some(), now)
+                        .map_err(|fault| Fault { identity: Some((reading.boot, reading.seq)), ..fault })?;
                     Ok((reading, time, time_basis))
                 });
                 match accepted {
@@ -104,20 +110,35 @@ impl Judge {
             .collect()
     }
 
-    fn state(&mut self, message: Message<'_>, station: Id, device: Id, registry: &Registry) -> Option<Body> {
+    /// Whether `device` may leave one more entry at `now`.
+    fn within_limits(&mut self, station: &Id, device: &Id, registered: bool, now: Now) -> Result<(), Fault> {
+        if !registered && !self.strangers.admits(station, device, now.journal) {
+            metrics::counter!("truceline_intake_strangers_refused_total").increment(1);
+            return Err(fault(RejectReason::RateLimited, "too many new devices that nobody registered; register it"));
+        }
+        if self.limit.as_mut().is_some_and(|limit| !limit.allows(device, now.journal)) {
+            return Err(fault(RejectReason::RateLimited, "the device sends more than its rate"));
+        }
+        Ok(())
+    }
+
+    fn state(&mut self, message: Message<'_>, station: Id, device: Id, registry: &Registry, now: Now) -> Option<Body> {
         if message.payload.is_empty() {
             // A retained state was cleared: nothing is said.
             return None;
         }
+        let registered = registry.devices.get(&device);
         let state = wire::decode_state(message.content_type, message.payload).and_then(|state| {
-            registration(&station, registry.devices.get(&device), registry.enforced)?;
+            registration(&station, registered, registry.enforced)?;
             Ok(state)
         });
+        let state = match state {
+            Ok(state) if self.states.get_mut(&device).is_some_and(|last| *last == state) => return None,
+            Ok(state) => self.within_limits(&station, &device, registered.is_some(), now).map(|()| state),
+            fault => fault,
+        };
         match state {
             Ok(state) => {
-                if self.states.get_mut(&device).is_some_and(|last| *last == state) {
-                    return None;
-                }
                 self.states.insert(device.clone(), state.clone());
                 Some(Body::State(StateEntry { station, device, state }))
             }
@@ -160,8 +181,8 @@ fn of(reading: &Reading, reason: RejectReason, detail: &str) -> Fault {
 
 fn reject(message: Message<'_>, station: Option<&Id>, device: Option<&Id>, bytes: &[u8], fault: Fault) -> Body {
     Body::Reject(RejectEntry {
-        topic: message.topic.to_owned(),
-        content_type: message.content_type.map(str::to_owned),
+        topic: message.topic.chars().take(MAX_TOPIC).collect(),
+        content_type: message.content_type.map(|name| name.chars().take(MAX_CONTENT_TYPE).collect()),
         station: station.cloned(),
         device: device.cloned(),
         identity: fault.identity,

@@ -59,6 +59,74 @@ fn a_state_is_told_apart_by_device_and_by_content() {
     assert_eq!([told("a", off), told("a", off), told("a", on)], [true, false, true]);
 }
 
+#[test]
+fn states_count_as_readings_do_against_a_device_s_rate() {
+    let topics = Topics::new("truceline/v1");
+    let mut judge = Judge::new(topics, Span::from_secs(86_400), Some(RateLimit::new(1, 3)));
+    let mut told = |boot: u32| {
+        let payload = format!(r#"{{"v":1,"online":true,"boot":{boot}}}"#);
+        let message = Message { topic: "truceline/v1/state/st01/a", content_type: None, payload: payload.as_bytes() };
+        judge.judge(message, &Registry::default(), now())
+    };
+    let kept = (0..3).filter(|boot| matches!(told(*boot)[..], [Body::State(_)])).count();
+    assert_eq!(kept, 3);
+    let bodies = told(3);
+    let [Body::Reject(reject)] = bodies.as_slice() else { panic!("{bodies:?}") };
+    assert_eq!(reject.reason, RejectReason::RateLimited);
+    assert!(told(2).is_empty(), "one that is known says nothing, and takes nothing of the rate");
+}
+
+#[test]
+fn a_long_topic_or_content_type_is_kept_in_part_however_many_rejects_there_are() {
+    let content_type = format!("application/json;{}", "x".repeat(60_000));
+    let payload = format!("[{}]", vec!["0"; 500].join(","));
+    for topic in ["truceline/v1/readings/st01/a".to_owned(), format!("truceline/v1/readings/{}/a", "S".repeat(60_000))]
+    {
+        let message = Message { topic: &topic, content_type: Some(&content_type), payload: payload.as_bytes() };
+        for body in judge().judge(message, &Registry::default(), now()) {
+            let Body::Reject(reject) = body else { panic!("{body:?}") };
+            assert!(reject.topic.len() <= 512 && reject.content_type.is_some_and(|told| told.len() <= 128));
+            assert!(topic.starts_with(&reject.topic));
+        }
+    }
+}
+
+#[test]
+fn a_flood_of_invented_ids_ends_at_the_budget_of_new_ones_and_registered_devices_go_on() {
+    let mut judge = judge();
+    let mut registry = Registry::default();
+    let listed: Id = "listed".parse().unwrap();
+    registry.devices.insert(
+        listed,
+        Device {
+            station: "st01".parse().unwrap(),
+            incarnation: 1,
+            mobility: truceline_core::registry::Mobility::Mobile,
+            position: None,
+            hacc_m: 10.0,
+            kinds: std::collections::BTreeSet::new(),
+            range_m: std::collections::BTreeMap::new(),
+            interval_s: None,
+            maintenance: Vec::new(),
+            watched: false,
+            max_speed_mps: None,
+            gateway: None,
+        },
+    );
+    let mut state = |device: &str| {
+        let topic = format!("truceline/v1/state/st01/{device}");
+        let message = Message { topic: &topic, content_type: None, payload: br#"{"v":1,"online":true}"# };
+        match judge.judge(message, &registry, now()).remove(0) {
+            Body::State(_) => None,
+            Body::Reject(reject) => Some(reject.reason),
+            other => panic!("{other:?}"),
+        }
+    };
+    let refused: Vec<_> = (0..100_010).filter_map(|number| state(&format!("d{number}"))).collect();
+    assert_eq!(refused, [RejectReason::RateLimited; 10]);
+    assert_eq!(state("listed"), None);
+}
+
 fn topic() -> impl Strategy<Value = String> {
     prop_oneof![
         Just("truceline/v1/readings/st01/a".to_owned()),

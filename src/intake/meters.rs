@@ -36,6 +36,10 @@ impl Meters {
             "truceline_intake_stored_refused_total",
             "Notes for stored messages dropped because too many devices waited"
         );
+        describe_counter!(
+            "truceline_intake_strangers_refused_total",
+            "Messages of new devices that are not registered and too many"
+        );
         describe_gauge!("truceline_intake_connected", "1 while connected and subscribed");
         describe_gauge!("truceline_intake_in_flight", "Messages without an answer of the journal");
         describe_gauge!("truceline_intake_pending_acks", "Acknowledgements due and not yet written");

@@ -31,6 +31,10 @@ const MAX_UNWRITTEN: usize = REQUEST_QUEUE / 2;
 /// A connection that lived this long shows that nobody else uses our client id.
 const ALONE: Duration = Duration::from_secs(120);
 
+/// What a reading or reject that is under way takes beside its bytes, its topic and its words included: a message of
+/// 1 kB may be 500 of them.
+const BODY_BYTES: usize = 1024;
+
 /// What a message that is under way remembers.
 pub(crate) struct UnderWay {
     about: About,
@@ -206,7 +210,8 @@ impl Session {
             self.window.pass(packet);
             return Ok(());
         }
-        self.request(packet, publish.payload.len(), bodies)
+        let bytes = publish.payload.len() + bodies.len() * BODY_BYTES;
+        self.request(packet, bytes, bodies)
     }
 
     fn request(&mut self, packet: Option<u16>, bytes: usize, bodies: Vec<Body>) -> Result<(), IntakeError> {

@@ -196,11 +196,12 @@ impl StoredBoard {
 
     fn mark(&mut self, subject: &Subject, reject: Option<(u64, RejectReason)>, now: Instant) -> bool {
         if !self.devices.contains_key(&subject.device) && self.devices.len() >= self.max_devices {
-            // Those that were told all forget only their old rejects.
-            self.devices.retain(|_, board| board.due.is_some());
-            if self.devices.len() >= self.max_devices {
+            // A sweep looks at all devices, so it must be worth it: a flood of new ones would ask for one each time.
+            if self.devices.len() - self.queue.len() < (self.max_devices / 16).max(1) {
                 return false;
             }
+            // Those that were told all forget only their old rejects.
+            self.devices.retain(|_, board| board.due.is_some());
         }
         let board = self.devices.entry(subject.device.clone()).or_insert_with(|| DeviceBoard {
             station: subject.station.clone(),

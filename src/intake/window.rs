@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 pub(crate) struct Limits {
     /// Messages without an answer of the store.
     pub(crate) messages: usize,
-    /// Their payload bytes.
+    /// The bytes that they take.
     pub(crate) bytes: usize,
     /// Acknowledgements that could not be written yet.
     pub(crate) acks: usize,

@@ -124,12 +124,62 @@ async fn a_client_that_sends_nothing_is_cut_off() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_wait_for_a_place() {
-    let limits = Limits { connections: 1, head: Duration::from_millis(200), ..Limits::default() };
+async fn clients_that_send_half_a_request_or_nothing_keep_nobody_out() {
+    let serving = Serving::start(FakeQueries::mission()).await;
+    let most = Limits::default().connections;
+    let mut half_open = Vec::new();
+    for number in 0..2 * most {
+        let mut stream = TcpStream::connect(serving.address).await.expect("connected");
+        if number % 2 == 0 {
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: loc").await.expect("sent");
+        }
+        half_open.push(stream);
+    }
+    let start = std::time::Instant::now();
+    for _ in 0..20 {
+        assert_eq!(raw_status(serving.address).await, 200, "on a connection of its own");
+    }
+    // They used to wait for the others' time to send a head to be over.
+    assert!(start.elapsed() < Limits::default().head, "{:?} for 20 answers", start.elapsed());
+    let mut last = half_open.pop().expect("some");
+    last.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.expect("sent");
+    let mut answer = String::new();
+    last.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "the youngest still have their places: {answer}");
+}
+
+async fn raw_status(address: SocketAddr) -> u16 {
+    let answer = raw(address, "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+}
+
+#[tokio::test]
+async fn connections_whose_requests_are_under_way_keep_their_places_and_others_wait() {
+    let limits = Limits { connections: 1, ..Limits::default() };
     let serving = Serving::with(FakeQueries::mission(), HttpConfig { limits, ..config() }).await;
-    let idle = TcpStream::connect(serving.address).await.expect("connected");
-    assert_eq!(serving.get("/healthz").await.status, 200, "served once the idle one was cut off");
-    drop(idle);
+    let gate = &serving.fake.gate;
+    gate.close();
+    let (first, second) = tokio::join!(serving.get("/api/v1/stats"), async {
+        until("the first to be under way", || gate.waiting() == 1).await;
+        let address = serving.address;
+        let second = tokio::spawn(raw_status(address));
+        // What must not happen takes a while not to happen.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(!second.is_finished());
+        gate.open();
+        second.await.expect("no panic")
+    });
+    assert_eq!((first.status, second), (200, 200));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_its_answer_gives_way_too() {
+    let limits = Limits { connections: 1, ..Limits::default() };
+    let serving = Serving::with(FakeQueries::mission(), HttpConfig { limits, ..config() }).await;
+    let mut unread = TcpStream::connect(serving.address).await.expect("connected");
+    unread.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("sent");
+    assert_eq!(raw_status(serving.address).await, 200);
+    drop(unread);
 }
 
 #[tokio::test]

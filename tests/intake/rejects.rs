@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rumqttc::v5::mqttbytes::QoS;
 use tempfile::tempdir;
 use truceline_core::registry::{Device as Registered, Mobility, Registry};
-use truceline_core::wire::RejectReason;
+use truceline_core::wire::{RejectReason, Stored};
 
 use crate::harness::mosquitto::Mosquitto;
 use crate::rig::{Device, Service, config, eventually, reading};
@@ -125,7 +125,62 @@ async fn a_device_over_its_rate_is_rejected_by_name_and_others_are_not() {
     device.publish("truceline/v1/readings/st01/b", reading("b", 100)).await;
     eventually("the other device", || service.store.seqs().contains(&100)).await;
     assert_eq!(service.store.seqs(), [0, 1, 2, 3, 4, 100]);
-    assert!(service.store.rejects().iter().all(|reject| reject.reason == RejectReason::RateLimited));
+    let rejects = service.store.rejects();
+    assert_eq!(rejects.len(), 45, "each is counted and kept for itself");
+    assert!(rejects.iter().all(|reject| reject.reason == RejectReason::RateLimited));
+    device.client.subscribe("truceline/v1/stored/st01/a", QoS::AtLeastOnce).await.unwrap();
+    let told = || -> Option<Stored> {
+        let inbox = device.inbox.lock().unwrap();
+        inbox.iter().rev().find_map(|(_, _, text)| serde_json::from_str(text).ok())
+    };
+    eventually("the device to be told", || told().is_some()).await;
+    let told = told().unwrap();
+    assert_eq!(told.stored, [(0, 4)]);
+    assert_eq!(told.rejected.first(), Some(&(18, "rate_limited".to_owned())), "the newest 32");
+    assert!(told.rejected.iter().all(|(_, reason)| reason == "rate_limited"));
+}
+
+/// Small messages that become many rejects each: what is under way to the store is bounded by what it takes, not by
+/// the payloads.
+#[tokio::test(flavor = "multi_thread")]
+async fn small_messages_of_very_many_bad_readings_pause_reading_before_they_fill_memory() {
+    let dir = tempdir().unwrap();
+    let broker = Mosquitto::start(dir.path());
+    let mut config = config(&broker.url());
+    config.in_flight_bytes = 4 << 20;
+    let mut service = Service::connected(config).await;
+    let mut device = Device::connect(broker.port, "a");
+    service.store.hold();
+    let bomb = format!("[{}]", vec!["0"; 500].join(","));
+    for _ in 0..100 {
+        device.publish(TOPIC, bomb.clone()).await;
+    }
+    service.wait("the limit", |status| status.in_flight >= 8).await;
+    device.publish(TOPIC, reading("a", 7)).await;
+    device.settled().await;
+    // What must not happen takes a while not to happen: the broker would send all of them at once.
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let under_way = service.status.borrow().in_flight;
+    assert!(under_way <= 10, "{under_way} messages of 500 rejects each are under way");
+    service.store.release();
+    eventually("the good reading behind them", || service.store.seqs() == [7]).await;
+    assert_eq!(service.store.rejects().len(), 50_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_topics_leaves_rejects_of_bounded_size_and_the_good_readings_between_them() {
+    let dir = tempdir().unwrap();
+    let broker = Mosquitto::start(dir.path());
+    let service = Service::connected(config(&broker.url())).await;
+    let mut device = Device::connect(broker.port, "a");
+    for number in 0..200 {
+        let long = "S".repeat(number * 300);
+        device.publish(&format!("truceline/v1/readings/{long}_{number}/a"), "x").await;
+        device.publish(TOPIC, reading("a", number as u64)).await;
+    }
+    eventually("all of it", || service.store.rejects().len() == 200 && service.store.durable() == 200).await;
+    let rejects = service.store.rejects();
+    assert!(rejects.iter().all(|reject| reject.reason == RejectReason::BadId && reject.topic.len() <= 512));
 }
 
 #[tokio::test(flavor = "multi_thread")]

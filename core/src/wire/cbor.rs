@@ -6,7 +6,7 @@ use minicbor::data::Type;
 use minicbor::decode::{Decoder, Error};
 
 use super::MAX_BATCH;
-use super::value::{MAX_DEPTH, MAX_VALUES, Parsed, Value};
+use super::value::{MAX_DEPTH, MAX_VALUES, Parsed, Value, give_back};
 
 /// Nesting beyond this is not followed at all; between [`MAX_DEPTH`] and this a reading is refused, its identity read.
 const HARD_DEPTH: usize = 128;
@@ -137,6 +137,7 @@ impl<'d, 'a> Reader<'d, 'a> {
                         entries.push((key, value));
                     }
                 }
+                give_back(&mut entries);
                 Value::Map(entries)
             }
             Type::Bytes => {

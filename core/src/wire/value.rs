@@ -106,7 +106,15 @@ impl<'de> Visitor<'de> for Tree {
         while let Some((Key(key), value)) = access.next_entry()? {
             entries.push((key, value));
         }
+        give_back(&mut entries);
         Ok(Value::Map(entries))
+    }
+}
+
+/// Small maps keep no room for more: tens of thousands of them in one message would hold many times its size.
+pub(super) fn give_back<T>(entries: &mut Vec<T>) {
+    if entries.len() < 4 {
+        entries.shrink_to_fit();
     }
 }
 

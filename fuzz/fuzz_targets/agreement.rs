@@ -1,0 +1,8 @@
+//! An agreement: its terms and GeoJSON files.
+#![no_main]
+
+#[path = "../properties.rs"]
+#[allow(dead_code)]
+mod properties;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| properties::agreement(data));

@@ -1,0 +1,8 @@
+//! One reading, or a batch, in CBOR.
+#![no_main]
+
+#[path = "../properties.rs"]
+#[allow(dead_code)]
+mod properties;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| properties::cbor(data));

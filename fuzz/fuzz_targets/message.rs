@@ -1,0 +1,8 @@
+//! A message of any encoding, and its place in a batch.
+#![no_main]
+
+#[path = "../properties.rs"]
+#[allow(dead_code)]
+mod properties;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| properties::message(data));
