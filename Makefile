@@ -30,7 +30,7 @@ test-long: setup ## The same tests with many more rounds
 bench: setup ## Measure geometry, judgement and ingest, each with a peer in the same run
 	cargo bench --locked -p truceline-core
 	cargo build --release --locked -p truceline -p ingest-bench
-	target/release/ingest-bench
+	target/release/ingest-bench --influxd "$$(scripts/influxd.sh)"
 
 lint: ## Format and clippy
 	cargo fmt --all --check

@@ -157,7 +157,7 @@ impl App {
         }
         terms.take(loaded);
 
-        let log = JournalLog { reader: journal.reader(), head: journal.head() };
+        let log = JournalLog { reader: journal.reader(), recent: journal.recent(), head: journal.head() };
         let evaluator = start_evaluator(&config, &journal, &desk, &log, &clock)?;
         let broker = if config.broker.enabled {
             let listen = config.broker.listen;
@@ -398,7 +398,10 @@ fn start_intake(
         store: JournalStore(appender),
         receipts,
         ranges: JournalRanges(journal.reader()),
-        clock: Arc::new(move || crate::intake::Now { journal: clock.journal(), wall: clock.wall() }),
+        clock: Arc::new(move || {
+            let journal = clock.journal();
+            crate::intake::Now { journal, wall: clock.wall_at(journal) }
+        }),
         registry: terms.registry(),
         stop: stop.clone(),
         status,

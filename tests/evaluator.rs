@@ -17,7 +17,7 @@ use truceline::desk::Desk;
 use truceline::evaluator::{AlertStore, Evaluator, EvaluatorConfig, Log, Phase, PortError, Ports, Ticks, replay};
 use truceline_core::alert::Alert;
 use truceline_core::engine::{Output, Said};
-use truceline_core::log::{Body, Document, Entry, ReadingEntry};
+use truceline_core::log::{Body, Decoded, Document, Entries, Entry, ReadingEntry};
 use truceline_core::time::{Span, Time};
 use truceline_core::wire::{Encoding, TimeBasis};
 use uuid::Uuid;
@@ -32,9 +32,9 @@ struct Journal {
 }
 
 impl Log for Journal {
-    fn entries(&self, after: u64, max: usize) -> Result<Vec<Entry>, PortError> {
+    fn entries(&self, after: u64, max: usize) -> Result<Entries, PortError> {
         let head = *self.head.borrow() as usize;
-        Ok(self.entries[..head].iter().skip(after as usize).take(max).cloned().collect())
+        Ok(self.entries[..head].iter().skip(after as usize).take(max).cloned().collect::<Vec<_>>().into())
     }
     fn document(&self, hash: &str) -> Result<Option<Document>, PortError> {
         let documents = self.entries.iter().filter_map(|entry| match &entry.body {
@@ -179,6 +179,7 @@ fn reading<'a>(
         time_basis: TimeBasis::Reported,
         encoding: Encoding::Json,
         bytes: json.to_string().into_bytes(),
+        decoded: Decoded::default(),
     })
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use truceline_core::agreement::Bundle;
 use truceline_core::engine::Engine;
 use truceline_core::id::Id;
-use truceline_core::log::{Body, Document, Entry, ReadingEntry};
+use truceline_core::log::{Body, Decoded, Document, Entry, ReadingEntry};
 use truceline_core::time::{Span, Time};
 use truceline_core::wire::{Encoding, TimeBasis};
 
@@ -217,6 +217,7 @@ pub fn entries(sort: Sort, stands: &[(f64, f64)]) -> Vec<Entry> {
             time_basis: TimeBasis::Reported,
             encoding: Encoding::Json,
             bytes: serde_json::to_vec(&reading).expect("JSON"),
+            decoded: Decoded::default(),
         });
         Entry { offset: number as u64 + 10, arrived: time + Span::from_secs_f64(0.2), body }
     };

@@ -3,11 +3,14 @@
 //! The service's parts do not know one another; what passes between them is in
 //! these types.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::Id;
 use crate::time::Time;
-use crate::wire::{DeviceState, Encoding, RejectReason, TimeBasis};
+use crate::wire::{DeviceState, Encoding, Fault, Reading, RejectReason, TimeBasis, decode_one};
 
 /// One entry of the journal.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +70,93 @@ pub struct ReadingEntry {
     pub encoding: Encoding,
     /// The reading as sent: for a batch, this one element of it.
     pub bytes: Vec<u8>,
+    /// What `bytes` say, where it is known already.
+    pub decoded: Decoded,
+}
+
+impl ReadingEntry {
+    /// What `bytes` say: decoded now, unless it is known.
+    ///
+    /// # Errors
+    /// The bytes are no reading.
+    pub fn reading(&self) -> Result<Arc<Reading>, Fault> {
+        match &self.decoded.0 {
+            Some(reading) => Ok(Arc::clone(reading)),
+            None => decode_one(self.encoding, &self.bytes).map(Arc::new),
+        }
+    }
+}
+
+/// A decoded reading that travels with its bytes, so that whoever follows closely need not decode it again.
+///
+/// It is no part of an entry's content: the bytes say the same, so all are equal.
+#[derive(Clone, Debug, Default)]
+pub struct Decoded(Option<Arc<Reading>>);
+
+impl Decoded {
+    /// Of the bytes that `reading` was decoded from.
+    pub fn of(reading: Reading) -> Self {
+        Self(Some(Arc::new(reading)))
+    }
+}
+
+impl PartialEq for Decoded {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// Entries in order, shared with whoever else reads them.
+#[derive(Clone, Debug, Default)]
+pub struct Entries {
+    parts: Vec<(Arc<[Entry]>, Range<usize>)>,
+    len: usize,
+}
+
+impl Entries {
+    /// Adds the entries of a range of `part`; none where the range is not within it.
+    pub fn add(&mut self, part: &Arc<[Entry]>, range: Range<usize>) {
+        let found = part.get(range.clone()).map_or(0, <[Entry]>::len);
+        if found > 0 {
+            self.parts.push((Arc::clone(part), range));
+            self.len += found;
+        }
+    }
+
+    /// Those up to an offset, itself included.
+    #[must_use]
+    pub fn up_to(&self, offset: u64) -> Self {
+        let mut below = Self::default();
+        for (part, range) in &self.parts {
+            let entries = part.get(range.clone()).unwrap_or_default();
+            below.add(part, range.start..range.start + entries.partition_point(|entry| entry.offset <= offset));
+        }
+        below
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.parts.iter().flat_map(|(part, range)| part.get(range.clone()).unwrap_or_default())
+    }
+}
+
+impl From<Vec<Entry>> for Entries {
+    fn from(entries: Vec<Entry>) -> Self {
+        let range = 0..entries.len();
+        let mut all = Self::default();
+        all.add(&entries.into(), range);
+        all
+    }
 }
 
 /// A device's birth message or last will.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use peak_alloc::PeakAlloc;
 use truceline_core::agreement::Bundle;
 use truceline_core::engine::{Engine, MAX_OPEN_EVENTS};
-use truceline_core::log::{Body, Document, Entry, ReadingEntry};
+use truceline_core::log::{Body, Decoded, Document, Entry, ReadingEntry};
 use truceline_core::time::{Span, Time};
 use truceline_core::wire::{Encoding, TimeBasis};
 
@@ -28,6 +28,7 @@ fn heard(number: usize, seq: u64, time: Time, kind: &str) -> Body {
         time_basis: TimeBasis::Reported,
         encoding: Encoding::Json,
         bytes: bytes.into_bytes(),
+        decoded: Decoded::default(),
     })
 }
 

@@ -9,6 +9,7 @@ use truceline_core::audit::AuditEntry;
 use truceline_core::engine::DeviceStatus;
 use truceline_core::event::Event;
 use truceline_core::log::Body;
+use truceline_core::time::{Span, Time};
 use uuid::Uuid;
 
 use super::clock::Clock;
@@ -76,6 +77,18 @@ const fn state_of(state: AlertState) -> desk::AlertState {
         AlertState::Open => desk::AlertState::Open,
         AlertState::Ended => desk::AlertState::Ended,
     }
+}
+
+/// A store that has been slower than its input for so long is told.
+const SLOW_AFTER: Span = Span::from_secs(2);
+
+/// No fault: what is not stored is with the broker.
+fn slow_store(intake: &IntakeStatus, now: Time) -> Option<String> {
+    let since = intake.full_since.filter(|since| now.since(*since) > SLOW_AFTER)?;
+    let waiting = intake.in_flight;
+    Some(format!(
+        "since {since} the journal is slower than the input: {waiting} messages wait for it, the broker holds the rest"
+    ))
 }
 
 impl Queries for Answers {
@@ -242,8 +255,9 @@ impl Queries for Answers {
         let why = none.then(|| "no agreement is configured: readings are stored and nothing is judged".to_owned());
         parts.push(part("agreement", true, why));
         let intake = self.intake.borrow().clone();
-        // Connected, it may have something to say all the same: that another client uses its client id.
-        let why = intake.last_error.or_else(|| (!intake.connected).then(|| "not connected yet".to_owned()));
+        // Connected, it may have something to say all the same: that another client uses its client id, or that the store is slow.
+        let slow = slow_store(&intake, self.clock.wall()).filter(|_| intake.connected);
+        let why = intake.last_error.or(slow).or_else(|| (!intake.connected).then(|| "not connected yet".to_owned()));
         parts.push(PartStatus { since: intake.since, ..part("mqtt", intake.connected, why) });
         for (name, status) in &self.sinks {
             parts.push(match &status.borrow().state {

@@ -37,7 +37,12 @@ impl Clock {
 
     /// Wall time now.
     pub fn wall(&self) -> Time {
-        Time::from_nanos(self.journal().nanos().saturating_add(self.offset_ns()))
+        self.wall_at(self.journal())
+    }
+
+    /// Wall time at a journal time of about now.
+    pub fn wall_at(&self, journal: Time) -> Time {
+        Time::from_nanos(journal.nanos().saturating_add(self.offset_ns()))
     }
 
     /// Wall time less journal time.

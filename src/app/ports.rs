@@ -6,13 +6,13 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use truceline_core::engine::Output;
 use truceline_core::id::Id;
-use truceline_core::log::{Append, Body, Document, Entry};
+use truceline_core::log::{Append, Body, Document, Entries, Entry};
 use truceline_core::time::Time;
 use truceline_core::wire::{Encoding, encoding_of};
 use uuid::Uuid;
 
 use crate::desk::Desk;
-use crate::journal::{Appender, Reader};
+use crate::journal::{Appender, JournalError, Reader, Recent};
 use crate::{evaluator, intake, sinks};
 
 /// Bytes of entries read at once: bounds memory where each is large.
@@ -44,12 +44,23 @@ impl intake::StoredRanges for JournalRanges {
 #[derive(Clone)]
 pub(super) struct JournalLog {
     pub(super) reader: Reader,
+    pub(super) recent: Recent,
     pub(super) head: watch::Receiver<u64>,
 }
 
+impl JournalLog {
+    /// From memory for whoever follows closely, else from the file.
+    fn entries(&self, after: u64, max: usize) -> Result<Entries, JournalError> {
+        match self.recent.entries(after, max) {
+            Some(entries) => Ok(entries),
+            None => Ok(self.reader.entries(after, max, READ_BYTES)?.into()),
+        }
+    }
+}
+
 impl evaluator::Log for JournalLog {
-    fn entries(&self, after: u64, max: usize) -> Result<Vec<Entry>, evaluator::PortError> {
-        Ok(self.reader.entries(after, max, READ_BYTES)?)
+    fn entries(&self, after: u64, max: usize) -> Result<Entries, evaluator::PortError> {
+        Ok(Self::entries(self, after, max)?)
     }
 
     fn document(&self, hash: &str) -> Result<Option<Document>, evaluator::PortError> {
@@ -63,7 +74,7 @@ impl evaluator::Log for JournalLog {
 
 impl sinks::ReadingSource for JournalLog {
     fn read(&self, after: u64, max: usize) -> Result<Vec<Entry>, sinks::SourceError> {
-        Ok(self.reader.entries(after, max, READ_BYTES)?)
+        Ok(Self::entries(self, after, max)?.iter().cloned().collect())
     }
 
     fn head(&self) -> watch::Receiver<u64> {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use truceline_core::engine::{Output, Said};
 use truceline_core::id::Id;
-use truceline_core::log::{Body, Document, Entry, ReadingEntry, RejectEntry};
+use truceline_core::log::{Body, Decoded, Document, Entry, ReadingEntry, RejectEntry};
 use truceline_core::registry::Registry;
 use truceline_core::time::{Span, Time};
 use truceline_core::wire::{Encoding, RejectReason, decode_one, time_of};
@@ -296,13 +296,14 @@ impl<R: Read> Lines<R> {
             Body::Reading(ReadingEntry {
                 station,
                 incarnation,
-                device: reading.device,
+                device: reading.device.clone(),
                 boot: reading.boot,
                 seq: reading.seq,
                 time,
                 time_basis,
                 encoding: Encoding::Json,
                 bytes: text.as_bytes().to_vec(),
+                decoded: Decoded::of(reading),
             })
         } else {
             conflict(station, reading.device, identity, text)

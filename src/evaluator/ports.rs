@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio::sync::watch;
 use truceline_core::engine::Output;
-use truceline_core::log::{Document, Entry};
+use truceline_core::log::{Document, Entries};
 use truceline_core::time::Time;
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ pub trait Log: Send {
     ///
     /// # Errors
     /// The log cannot be read.
-    fn entries(&self, after: u64, max: usize) -> Result<Vec<Entry>, PortError>;
+    fn entries(&self, after: u64, max: usize) -> Result<Entries, PortError>;
 
     /// The agreement or registry of this hash that an entry of the log named, also of one that is no longer kept.
     ///

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use truceline_core::engine::{LimitsHit, Output};
-use truceline_core::log::{Body, Entry};
+use truceline_core::log::{Body, Entries};
 use truceline_core::time::Time;
 
 use super::snapshots::Snapshots;
@@ -89,7 +89,7 @@ impl<M: Machine> Runner<'_, M> {
             self.answer_all();
             let after = self.machine.offset();
             let head = *self.head.borrow_and_update();
-            let mut entries = Vec::new();
+            let mut entries = Entries::default();
             if head > after {
                 entries = self
                     .ports
@@ -97,7 +97,7 @@ impl<M: Machine> Runner<'_, M> {
                     .entries(after, self.config.batch.max(1))
                     .map_err(|source| EvaluatorError::Log { after, source })?;
             }
-            self.finish_rebuild_before(&mut entries)?;
+            entries = self.finish_rebuild_before(entries)?;
             if entries.is_empty() {
                 self.tell(Phase::AtHead);
                 self.tick_if_due()?;
@@ -113,10 +113,10 @@ impl<M: Machine> Runner<'_, M> {
     }
 
     /// Judges the entries; the store commits what they caused.
-    fn take_in(&mut self, entries: &[Entry]) -> Result<(), EvaluatorError> {
+    fn take_in(&mut self, entries: &Entries) -> Result<(), EvaluatorError> {
         let started = Instant::now();
         let mut outputs: Vec<Output> = Vec::new();
-        for entry in entries {
+        for entry in entries.iter() {
             let Ok(()) = self.machine.feed(entry, &mut |output| {
                 outputs.push(output);
                 Ok::<(), std::convert::Infallible>(())
@@ -139,12 +139,11 @@ impl<M: Machine> Runner<'_, M> {
     }
 
     /// Lets a rebuilt engine come exactly to the store's cursor, then ends what it does not know.
-    fn finish_rebuild_before(&mut self, entries: &mut Vec<Entry>) -> Result<(), EvaluatorError> {
-        let Some(cursor) = self.rebuilding_to else { return Ok(()) };
-        let below = entries.partition_point(|entry| entry.offset <= cursor);
-        if below > 0 {
-            entries.truncate(below);
-            return Ok(());
+    fn finish_rebuild_before(&mut self, entries: Entries) -> Result<Entries, EvaluatorError> {
+        let Some(cursor) = self.rebuilding_to else { return Ok(entries) };
+        let below = entries.up_to(cursor);
+        if !below.is_empty() {
+            return Ok(below);
         }
         let open = self.machine.open_alerts().into_iter().chain(self.machine.open_events()).collect();
         self.ports
@@ -152,7 +151,7 @@ impl<M: Machine> Runner<'_, M> {
             .end_unknown(&open, (self.ports.now)())
             .map_err(|source| EvaluatorError::Store { through: cursor, source })?;
         self.rebuilding_to = None;
-        Ok(())
+        Ok(entries)
     }
 
     fn tick_if_due(&mut self) -> Result<(), EvaluatorError> {

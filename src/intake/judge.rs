@@ -1,7 +1,7 @@
 //! From one message to what the journal is asked to keep: values, no I/O.
 
 use truceline_core::id::Id;
-use truceline_core::log::{Body, MAX_REJECT_BYTES, ReadingEntry, RejectEntry, StateEntry};
+use truceline_core::log::{Body, Decoded, MAX_REJECT_BYTES, ReadingEntry, RejectEntry, StateEntry};
 use truceline_core::registry::{Device, Registry};
 use truceline_core::time::Span;
 use truceline_core::wire::{self, DeviceState, Encoding, Fault, MAX_MESSAGE_BYTES, Reading, RejectReason};
@@ -103,6 +103,7 @@ impl Judge {
                         time_basis,
                         encoding: if encoding == Encoding::Cose { Encoding::Cbor } else { encoding },
                         bytes: item.bytes.to_vec(),
+                        decoded: Decoded::of(reading),
                     }),
                     Err(fault) => reject(message, Some(station), Some(device), item.bytes, fault),
                 }

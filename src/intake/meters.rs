@@ -19,6 +19,7 @@ pub(crate) struct Meters {
     pub(crate) connected: Gauge,
     pub(crate) in_flight: Gauge,
     pub(crate) pending_acks: Gauge,
+    pub(crate) full: Gauge,
     pub(crate) commit: Histogram,
 }
 
@@ -42,6 +43,7 @@ impl Meters {
         );
         describe_gauge!("truceline_intake_connected", "1 while connected and subscribed");
         describe_gauge!("truceline_intake_in_flight", "Messages without an answer of the journal");
+        describe_gauge!("truceline_intake_full", "1 while as many messages wait for the journal as may");
         describe_gauge!("truceline_intake_pending_acks", "Acknowledgements due and not yet written");
         describe_histogram!("truceline_intake_commit_seconds", "Time from a message's arrival to its commit");
         Self {
@@ -60,6 +62,7 @@ impl Meters {
             connected: gauge!("truceline_intake_connected"),
             in_flight: gauge!("truceline_intake_in_flight"),
             pending_acks: gauge!("truceline_intake_pending_acks"),
+            full: gauge!("truceline_intake_full"),
             commit: histogram!("truceline_intake_commit_seconds"),
         }
     }

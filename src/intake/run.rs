@@ -26,6 +26,8 @@ const TICK: Duration = Duration::from_millis(100);
 /// Requests beyond the window's limit that the queue to the store can hold: link changes
 /// and what was read before a connection broke.
 const QUEUE_MARGIN: usize = 64;
+/// Requests taken from the queue to the store at once.
+const FORWARDED: usize = 256;
 
 type Lookup = JoinHandle<Vec<(Due, Vec<(u64, u64)>)>>;
 
@@ -75,8 +77,11 @@ impl Intake {
 
 /// Hands requests to the store, one after the other, so that the polling task never waits for it.
 async fn forward_all<S: Store>(store: S, mut requests: mpsc::Receiver<Append>) -> Result<(), StoreClosed> {
-    while let Some(append) = requests.recv().await {
-        store.append(append).await?;
+    let mut waiting = Vec::new();
+    while requests.recv_many(&mut waiting, FORWARDED).await > 0 {
+        for append in waiting.drain(..) {
+            store.append(append).await?;
+        }
     }
     Ok(())
 }
@@ -107,7 +112,7 @@ impl<R: StoredRanges> Driver<R> {
         loop {
             match self.turn(eventloop).await? {
                 Turn::Event(event) => {
-                    if let Some(fault) = self.session.on_event(*event)? {
+                    if let Some(fault) = self.take_events(*event, eventloop)? {
                         self.lost(eventloop, &fault).await?;
                     }
                 }
@@ -141,6 +146,19 @@ impl<R: StoredRanges> Driver<R> {
         }
         self.session.report();
         Ok(leftovers)
+    }
+
+    /// Takes one event, and those that the client read with it, as far as the window lets in.
+    fn take_events(&mut self, first: Event, eventloop: &mut EventLoop) -> Result<Option<LinkFault>, IntakeError> {
+        let mut next = Some(first);
+        while let Some(event) = next {
+            if let Some(fault) = self.session.on_event(event)? {
+                return Ok(Some(fault));
+            }
+            let open = self.session.draining || self.session.window.is_open();
+            next = if open { eventloop.state.events.pop_front() } else { None };
+        }
+        Ok(None)
     }
 
     /// Waits for the connection's next event. The poll is kept alive meanwhile: dropped in

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 use truceline_core::log::{Append, Body, Outcome, Receipt};
 use truceline_core::registry::Registry;
-use truceline_core::time::Span;
+use truceline_core::time::{Span, Time};
 
 use super::config::{IntakeConfig, MAX_UNCONFIRMED, REQUEST_QUEUE};
 use super::judge::{Judge, Message};
@@ -38,7 +38,7 @@ const BODY_BYTES: usize = 1024;
 /// What a message that is under way remembers.
 pub(crate) struct UnderWay {
     about: About,
-    arrived: Instant,
+    arrived: Time,
 }
 
 /// Everything of the session but the connection itself.
@@ -68,6 +68,8 @@ pub(crate) struct Session {
     linked_at: Option<Instant>,
     /// The last fault that was logged in this outage.
     logged: Option<String>,
+    /// So many messages under way are as many as the broker sends without an acknowledgement, or as are let in.
+    full_at: usize,
 }
 
 impl Session {
@@ -103,6 +105,7 @@ impl Session {
             subscribed: false,
             linked_at: None,
             logged: None,
+            full_at: config.in_flight_messages.min(config.receive_maximum.into()),
         }
     }
 
@@ -211,13 +214,19 @@ impl Session {
             return Ok(());
         }
         let bytes = publish.payload.len() + bodies.len() * BODY_BYTES;
-        self.request(packet, bytes, bodies)
+        self.request(packet, bytes, now.journal, bodies)
     }
 
-    fn request(&mut self, packet: Option<u16>, bytes: usize, bodies: Vec<Body>) -> Result<(), IntakeError> {
-        let under_way = UnderWay { about: About::of(&bodies), arrived: Instant::now() };
+    fn request(
+        &mut self,
+        packet: Option<u16>,
+        bytes: usize,
+        arrived: Time,
+        bodies: Vec<Body>,
+    ) -> Result<(), IntakeError> {
+        let under_way = UnderWay { about: About::of(&bodies), arrived };
         let ticket = self.window.admit(packet, bytes, under_way);
-        let append = Append { ticket, arrived: (self.clock)().journal, bodies };
+        let append = Append { ticket, arrived, bodies };
         self.forward.try_send(append).map_err(|error| match error {
             TrySendError::Full(_) => IntakeError::QueueFull,
             TrySendError::Closed(_) => IntakeError::StoreClosed,
@@ -226,18 +235,19 @@ impl Session {
 
     /// The store answered.
     pub(crate) fn on_receipts(&mut self, receipts: Vec<Receipt>) -> Result<(), IntakeError> {
-        let now = Instant::now();
+        let (now, time) = (Instant::now(), (self.clock)().journal);
+        let (mut readings, mut duplicates) = (0, 0);
         for receipt in receipts {
             let under_way =
                 self.window.committed(receipt.ticket).map_err(|fault| IntakeError::OutOfOrder(fault.to_string()))?;
-            self.meters.commit.record(now.saturating_duration_since(under_way.arrived));
+            self.meters.commit.record(time.since(under_way.arrived).secs_f64());
             for (told, outcome) in under_way.about.outcomes(&receipt.outcomes) {
                 match (told, outcome) {
-                    (Told::Reading { .. }, Outcome::Duplicate) => self.meters.duplicates.increment(1),
+                    (Told::Reading { .. }, Outcome::Duplicate) => duplicates += 1,
                     (Told::Reading { .. }, Outcome::Conflict) => {
                         self.meters.reject(truceline_core::wire::RejectReason::ConflictingDuplicate);
                     }
-                    (Told::Reading { .. }, _) => self.meters.readings.increment(1),
+                    (Told::Reading { .. }, _) => readings += 1,
                     (Told::Reject { reason, .. }, _) => self.meters.reject(reason),
                     (Told::Other, _) => {}
                 }
@@ -245,6 +255,8 @@ impl Session {
             let refused = self.board.note(&under_way.about, &receipt.outcomes, now);
             self.meters.stored_refused.increment(refused as u64);
         }
+        self.meters.readings.increment(readings);
+        self.meters.duplicates.increment(duplicates);
         Ok(())
     }
 
@@ -315,11 +327,15 @@ impl Session {
         self.meters.in_flight.set(in_flight as f64);
         self.meters.pending_acks.set(pending_acks as f64);
         self.meters.connected.set(if self.linked_at.is_some() { 1.0 } else { 0.0 });
+        let full = in_flight >= self.full_at || !self.window.is_open();
+        self.meters.full.set(if full { 1.0 } else { 0.0 });
+        let time = (self.clock)().wall;
         let alone = self.linked_at.is_some_and(|since| since.elapsed() >= ALONE);
         self.status.send_if_modified(|status| {
             let mut next = status.clone();
             next.in_flight = in_flight;
             next.pending_acks = pending_acks;
+            next.full_since = full.then(|| next.full_since.unwrap_or(time));
             if alone && next.taken_over {
                 next.taken_over = false;
                 next.last_error = None;
@@ -347,13 +363,15 @@ impl Session {
                 status.last_error = None;
             }
         });
-        self.request(None, 0, vec![Body::Link(true)])
+        let arrived = (self.clock)().journal;
+        self.request(None, 0, arrived, vec![Body::Link(true)])
     }
 
     fn link_down(&mut self) -> Result<(), IntakeError> {
         if self.linked_at.take().is_none() {
             return Ok(());
         }
-        self.request(None, 0, vec![Body::Link(false)])
+        let arrived = (self.clock)().journal;
+        self.request(None, 0, arrived, vec![Body::Link(false)])
     }
 }

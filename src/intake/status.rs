@@ -20,6 +20,8 @@ pub struct IntakeStatus {
     pub in_flight: usize,
     /// Acknowledgements due and not yet written.
     pub pending_acks: usize,
+    /// Since when as many messages wait for the store as may: the broker holds the rest. `None` while there is room.
+    pub full_since: Option<Time>,
 }
 
 /// What was left when the session had stopped; all zero when it drained in time.

@@ -1,7 +1,7 @@
 //! What devices have to be told about what is durable: when, for which boot, with which
 //! rejects. Values, no I/O; time is an argument.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use truceline_core::id::Id;
@@ -124,14 +124,14 @@ struct Boot {
 pub(crate) struct StoredBoard {
     interval: Duration,
     max_devices: usize,
-    devices: BTreeMap<Id, DeviceBoard>,
+    devices: HashMap<Id, DeviceBoard>,
     queue: BTreeSet<(Instant, Id)>,
 }
 
 impl StoredBoard {
     /// An empty board with this least time between two messages to one device.
     pub(crate) fn new(interval: Duration, max_devices: usize) -> Self {
-        Self { interval, max_devices, devices: BTreeMap::new(), queue: BTreeSet::new() }
+        Self { interval, max_devices, devices: HashMap::new(), queue: BTreeSet::new() }
     }
 
     /// Notes what became of a message. Returns how many notes were refused because too many devices wait.
@@ -154,8 +154,7 @@ impl StoredBoard {
             if reject.is_none() && last_clean == Some(boot) {
                 continue;
             }
-            let subject = Subject { station: station.clone(), device: device.clone(), boot };
-            if self.mark(&subject, reject, now) {
+            if self.mark((station, device, boot), reject, now) {
                 last_clean = Some(boot);
             } else {
                 refused += 1;
@@ -166,7 +165,7 @@ impl StoredBoard {
 
     /// This was not sent, or nobody confirmed it: it is due again.
     pub(crate) fn again(&mut self, subject: &Subject, now: Instant) {
-        self.mark(subject, None, now);
+        self.mark((&subject.station, &subject.device, subject.boot), None, now);
     }
 
     /// Up to about `at_most` messages that are due, those of one device together with the boot heard last at the end.
@@ -194,28 +193,40 @@ impl StoredBoard {
         !self.queue.is_empty()
     }
 
-    fn mark(&mut self, subject: &Subject, reject: Option<(u64, RejectReason)>, now: Instant) -> bool {
-        if !self.devices.contains_key(&subject.device) && self.devices.len() >= self.max_devices {
-            // A sweep looks at all devices, so it must be worth it: a flood of new ones would ask for one each time.
-            if self.devices.len() - self.queue.len() < (self.max_devices / 16).max(1) {
-                return false;
+    fn mark(
+        &mut self,
+        (station, device, boot): (&Id, &Id, u32),
+        reject: Option<(u64, RejectReason)>,
+        now: Instant,
+    ) -> bool {
+        let board = match self.devices.get_mut(device) {
+            // As a rule it waits already.
+            Some(board) if reject.is_none() && board.due.is_some() && board.awaits(station, boot) => return true,
+            Some(board) => board,
+            None => {
+                if self.devices.len() >= self.max_devices {
+                    // A sweep looks at all devices, so it must be worth it: a flood of new ones would ask for one each time.
+                    if self.devices.len() - self.queue.len() < (self.max_devices / 16).max(1) {
+                        return false;
+                    }
+                    // Those that were told all forget only their old rejects.
+                    self.devices.retain(|_, board| board.due.is_some());
+                }
+                self.devices.entry(device.clone()).or_insert_with(|| DeviceBoard {
+                    station: station.clone(),
+                    boots: Vec::new(),
+                    last_sent: None,
+                    due: None,
+                })
             }
-            // Those that were told all forget only their old rejects.
-            self.devices.retain(|_, board| board.due.is_some());
-        }
-        let board = self.devices.entry(subject.device.clone()).or_insert_with(|| DeviceBoard {
-            station: subject.station.clone(),
-            boots: Vec::new(),
-            last_sent: None,
-            due: None,
-        });
-        board.station.clone_from(&subject.station);
-        board.touch(subject.boot, reject);
+        };
+        board.station.clone_from(station);
+        board.touch(boot, reject);
         if board.due.is_none() {
             let soon = now + GATHER;
             let due = board.last_sent.map_or(soon, |sent| soon.max(sent + self.interval));
             board.due = Some(due);
-            self.queue.insert((due, subject.device.clone()));
+            self.queue.insert((due, device.clone()));
         }
         true
     }
@@ -228,6 +239,11 @@ fn is_strange(reason: RejectReason) -> bool {
 }
 
 impl DeviceBoard {
+    /// Whether a clean note of this boot would change nothing.
+    fn awaits(&self, station: &Id, boot: u32) -> bool {
+        self.station == *station && self.boots.last().is_some_and(|last| last.number == boot && last.dirty)
+    }
+
     /// Makes `boot` dirty and the last one.
     fn touch(&mut self, boot: u32, reject: Option<(u64, RejectReason)>) {
         let found = self.boots.iter().position(|known| known.number == boot);

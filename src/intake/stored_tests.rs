@@ -1,7 +1,7 @@
 //! What devices are told and when, by examples and against a slow model.
 
 use proptest::prelude::*;
-use truceline_core::log::ReadingEntry;
+use truceline_core::log::{Decoded, ReadingEntry};
 use truceline_core::time::Time;
 use truceline_core::wire::{Encoding, TimeBasis};
 
@@ -24,6 +24,7 @@ fn reading(device: &str, boot: u32, seq: u64) -> About {
         time_basis: TimeBasis::Reported,
         encoding: Encoding::Json,
         bytes: Vec::new(),
+        decoded: Decoded::default(),
     })])
 }
 

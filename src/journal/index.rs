@@ -4,7 +4,7 @@
 //! device's newest row lies on another page. So entries wait in a tail that is looked through
 //! directly, and go into the index many at a time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -16,7 +16,11 @@ pub(super) type Identity = (i64, u32, u64);
 /// Readings that are stored and not indexed yet.
 #[derive(Default)]
 pub(super) struct Tail {
+    /// In order of offset.
+    readings: VecDeque<(Identity, u64)>,
+    /// The first `mapped` of them by identity: most are indexed before anyone asks for one.
     offsets: HashMap<Identity, u64>,
+    mapped: usize,
     /// All readings up to here are indexed.
     through: u64,
 }
@@ -26,26 +30,29 @@ impl Tail {
     pub(super) fn load(file: &Connection) -> rusqlite::Result<Self> {
         let through: Option<i64> =
             file.query_row("SELECT value FROM meta WHERE key = 'indexed_through'", [], |row| row.get(0)).optional()?;
-        let mut tail = Self { offsets: HashMap::new(), through: through.unwrap_or(0).cast_unsigned() };
-        let mut select = file.prepare("SELECT device, boot, seq, offset FROM entry WHERE offset > ? AND kind = ?")?;
+        let mut tail = Self { through: through.unwrap_or(0).cast_unsigned(), ..Self::default() };
+        let mut select =
+            file.prepare("SELECT device, boot, seq, offset FROM entry WHERE offset > ? AND kind = ? ORDER BY offset")?;
         let mut rows = select.query(params![tail.through.cast_signed(), READING])?;
         while let Some(row) = rows.next()? {
             let identity = (row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.cast_unsigned());
-            tail.offsets.insert(identity, row.get::<_, i64>(3)?.cast_unsigned());
+            tail.add(identity, row.get::<_, i64>(3)?.cast_unsigned());
         }
         Ok(tail)
     }
 
     pub(super) fn add(&mut self, identity: Identity, offset: u64) {
-        self.offsets.insert(identity, offset);
+        self.readings.push_back((identity, offset));
     }
 
     pub(super) fn len(&self) -> usize {
-        self.offsets.len()
+        self.readings.len()
     }
 
     /// Where a stored reading is; `None` once retention has deleted it.
-    pub(super) fn find(&self, file: &Connection, identity: Identity) -> rusqlite::Result<Option<u64>> {
+    pub(super) fn find(&mut self, file: &Connection, identity: Identity) -> rusqlite::Result<Option<u64>> {
+        self.offsets.extend(self.readings.range(self.mapped..).copied());
+        self.mapped = self.readings.len();
         if let Some(offset) = self.offsets.get(&identity) {
             return Ok(Some(*offset));
         }
@@ -77,7 +84,11 @@ impl Tail {
             .execute([to.cast_signed()])?;
         transaction.commit()?;
         self.through = to;
-        self.offsets.retain(|_, offset| *offset > to);
+        let indexed = self.readings.partition_point(|(_, offset)| *offset <= to);
+        for (identity, _) in self.readings.drain(..indexed) {
+            self.offsets.remove(&identity);
+        }
+        self.mapped = self.mapped.saturating_sub(indexed);
         Ok(true)
     }
 }

@@ -11,6 +11,7 @@ mod index;
 mod lists;
 mod names;
 mod reader;
+mod recent;
 mod retention;
 mod row;
 mod schema;
@@ -33,6 +34,7 @@ pub use counts::Counts;
 pub use error::JournalError;
 pub use lists::{Page, ReadingFilter, RejectFilter};
 pub use reader::Reader;
+pub use recent::Recent;
 use writer::{Request, Signals, Writer};
 
 /// Requests that may wait for the writer; whoever asks next is held up until it has caught up.
@@ -68,6 +70,7 @@ pub struct Journal {
     config: JournalConfig,
     identity: u64,
     reader: Reader,
+    recent: Recent,
     head: watch::Receiver<u64>,
     counts: watch::Receiver<Counts>,
     failed: watch::Receiver<Option<String>>,
@@ -94,7 +97,9 @@ impl Journal {
         let (head_sender, head) = watch::channel(writer.head());
         let (counts_sender, counts) = watch::channel(writer.counts().clone());
         let (failed_sender, failed) = watch::channel(None);
-        let signals = Signals { head: head_sender, counts: counts_sender, failed: failed_sender };
+        let recent = Recent::after(writer.head());
+        let signals =
+            Signals { head: head_sender, counts: counts_sender, failed: failed_sender, recent: recent.clone() };
         let (requests, queue) = mpsc::channel(QUEUE);
         let channels = Channels::new();
         let ends = channels.clone();
@@ -113,7 +118,7 @@ impl Journal {
             })
             .map_err(folder)?;
         let reader = Reader::new(config.path.clone());
-        Ok(Self { requests, channels, config, identity, reader, head, counts, failed, thread: Some(thread) })
+        Ok(Self { requests, channels, config, identity, reader, recent, head, counts, failed, thread: Some(thread) })
     }
 
     /// Tells this journal from every other: what follows from one journal must not be held against another.
@@ -142,6 +147,11 @@ impl Journal {
     /// Reads on connections of its own.
     pub fn reader(&self) -> Reader {
         self.reader.clone()
+    }
+
+    /// The newest entries, in memory.
+    pub fn recent(&self) -> Recent {
+        self.recent.clone()
     }
 
     /// Offset of the newest durable entry.

@@ -188,7 +188,7 @@ pub(super) fn entry(file: &Connection, offset: u64) -> rusqlite::Result<Option<E
         .optional()
 }
 
-fn size(body: &Body) -> usize {
+pub(super) fn size(body: &Body) -> usize {
     64 + match body {
         Body::Reading(reading) => reading.bytes.len(),
         Body::Reject(reject) => reject.bytes.len(),

@@ -3,7 +3,7 @@
 use rusqlite::Row;
 use serde::{Deserialize, Serialize};
 use truceline_core::id::Id;
-use truceline_core::log::{Body, Document, Entry, ReadingEntry, RejectEntry, StateEntry};
+use truceline_core::log::{Body, Decoded, Document, Entry, ReadingEntry, RejectEntry, StateEntry};
 use truceline_core::time::Time;
 use truceline_core::wire::{Encoding, RejectReason, TimeBasis};
 
@@ -112,6 +112,7 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
                 time_basis,
                 encoding,
                 bytes: row.get(11)?,
+                decoded: Decoded::default(),
             })
         }
         REJECT => {

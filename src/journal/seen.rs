@@ -4,7 +4,8 @@
 //! stored, and lose it. The intervals outlive retention. Memory is bounded twice: a boot with many
 //! gaps is looked up in the file, and boots that were not used for long are read again when they are.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -32,7 +33,8 @@ impl Default for Limits {
 pub(super) struct Seen {
     limits: Limits,
     boots: HashMap<BootKey, Boot>,
-    dirty: BTreeSet<BootKey>,
+    /// Boots with something to write, in the order of their first change.
+    dirty: Vec<BootKey>,
     /// Intervals in memory, a boot counting as one at least.
     cached: usize,
     round: u64,
@@ -40,6 +42,8 @@ pub(super) struct Seen {
 
 struct Boot {
     used: u64,
+    /// Whether it is among those to write.
+    dirty: bool,
     intervals: Intervals,
 }
 
@@ -57,20 +61,23 @@ impl Seen {
 
     /// Adds `seq` within the caller's transaction; false if it was there.
     pub(super) fn insert(&mut self, file: &Connection, key: BootKey, seq: u64) -> rusqlite::Result<bool> {
-        if !self.boots.contains_key(&key) {
-            let boot = Boot { used: 0, intervals: load(file, key, self.limits.boot)? };
-            self.cached += boot.cost();
-            self.boots.insert(key, boot);
-        }
-        let Some(boot) = self.boots.get_mut(&key) else { return Ok(false) };
+        let boot = match self.boots.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let boot = Boot { used: 0, dirty: false, intervals: load(file, key, self.limits.boot)? };
+                self.cached += boot.cost();
+                place.insert(boot)
+            }
+        };
         boot.used = self.round;
         let before = boot.cost();
         let added = match &mut boot.intervals {
             Intervals::File => return insert_in_file(file, key, seq),
             Intervals::Memory(few) => few.insert(seq),
         };
-        if added {
-            self.dirty.insert(key);
+        if added && !boot.dirty {
+            boot.dirty = true;
+            self.dirty.push(key);
         }
         if let Intervals::Memory(few) = &mut boot.intervals
             && few.ranges.len() > self.limits.boot
@@ -86,7 +93,9 @@ impl Seen {
     /// Writes what changed since the last call, within the caller's transaction.
     pub(super) fn write(&mut self, file: &Connection) -> rusqlite::Result<()> {
         for key in std::mem::take(&mut self.dirty) {
-            if let Some(Boot { intervals: Intervals::Memory(few), .. }) = self.boots.get_mut(&key) {
+            let Some(boot) = self.boots.get_mut(&key) else { continue };
+            boot.dirty = false;
+            if let Intervals::Memory(few) = &mut boot.intervals {
                 few.write(file, key)?;
             }
         }
@@ -127,8 +136,8 @@ impl Boot {
 struct Few {
     /// First and last seq of each, both included; ascending, neither overlapping nor touching.
     ranges: Vec<(u64, u64)>,
-    /// First seqs whose row must be written or deleted.
-    dirty: BTreeSet<u64>,
+    /// First seqs whose row must be written or deleted; one may be here twice.
+    dirty: Vec<u64>,
 }
 
 impl Few {
@@ -139,31 +148,41 @@ impl Few {
             Some((_, hi)) if *hi >= seq => return false,
             Some((lo, hi)) if *hi + 1 == seq => {
                 *hi = seq;
-                self.dirty.insert(*lo);
+                let lo = *lo;
+                self.touch(lo);
                 if joins_next {
                     let (gone, end) = self.ranges.remove(next);
                     if let Some((_, hi)) = self.ranges.get_mut(next - 1) {
                         *hi = end;
                     }
-                    self.dirty.insert(gone);
+                    self.touch(gone);
                 }
             }
             _ if joins_next => {
                 if let Some((lo, _)) = self.ranges.get_mut(next) {
-                    self.dirty.insert(*lo);
-                    *lo = seq;
+                    let gone = std::mem::replace(lo, seq);
+                    self.touch(gone);
                 }
-                self.dirty.insert(seq);
+                self.touch(seq);
             }
             _ => {
                 self.ranges.insert(next, (seq, seq));
-                self.dirty.insert(seq);
+                self.touch(seq);
             }
         }
         true
     }
 
+    /// As a rule the row that was touched last.
+    fn touch(&mut self, lo: u64) {
+        if self.dirty.last() != Some(&lo) {
+            self.dirty.push(lo);
+        }
+    }
+
     fn write(&mut self, file: &Connection, key: BootKey) -> rusqlite::Result<()> {
+        self.dirty.sort_unstable();
+        self.dirty.dedup();
         for lo in std::mem::take(&mut self.dirty) {
             match self.ranges.binary_search_by_key(&lo, |range| range.0) {
                 Ok(index) => put(file, key, lo, self.ranges.get(index).map_or(lo, |range| range.1))?,
@@ -201,7 +220,7 @@ fn load(file: &Connection, key: BootKey, most: usize) -> rusqlite::Result<Interv
     let ranges = select
         .query_map(params![key.0, key.1, most as i64 + 1], range)?
         .collect::<rusqlite::Result<Vec<(u64, u64)>>>()?;
-    Ok(if ranges.len() > most { Intervals::File } else { Intervals::Memory(Few { ranges, dirty: BTreeSet::new() }) })
+    Ok(if ranges.len() > most { Intervals::File } else { Intervals::Memory(Few { ranges, dirty: Vec::new() }) })
 }
 
 fn range(row: &rusqlite::Row<'_>) -> rusqlite::Result<(u64, u64)> {
@@ -222,6 +241,8 @@ fn delete(file: &Connection, key: BootKey, lo: u64) -> rusqlite::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;

@@ -1,7 +1,8 @@
 //! Bodies into rows: what is stored, what is a duplicate or a conflict, what is only counted.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use truceline_core::log::{Body, MAX_REJECT_BYTES, Outcome, ReadingEntry, RejectEntry};
+use truceline_core::log::{Body, Entry, MAX_REJECT_BYTES, Outcome, ReadingEntry, RejectEntry};
+use truceline_core::time::Time;
 use truceline_core::wire::{Encoding, RejectReason};
 
 use super::JournalError;
@@ -24,6 +25,8 @@ pub(super) struct Store {
     pub(super) seen: Seen,
     pub(super) tail: Tail,
     pub(super) counts: Counts,
+    /// What this batch stored, in order of offset.
+    pub(super) fresh: Vec<Entry>,
     names: Names,
     reject_quota_bytes: u64,
     topic_prefix: String,
@@ -52,6 +55,7 @@ impl Store {
             seen: Seen::default(),
             tail,
             counts,
+            fresh: Vec::new(),
             names: Names::default(),
             reject_quota_bytes: config.reject_quota_bytes,
             topic_prefix: config.topic_prefix.clone(),
@@ -84,18 +88,26 @@ impl Store {
     }
 
     /// Stores one body that arrived at `last_arrived`.
-    pub(super) fn store(&mut self, body: &Body) -> rusqlite::Result<Outcome> {
+    pub(super) fn store(&mut self, body: Body) -> rusqlite::Result<Outcome> {
         match body {
             Body::Reading(reading) => self.store_reading(reading),
             Body::Reject(reject) => self.store_reject(reject),
-            other => self.store_other(other).map(Outcome::Stored),
+            other => {
+                let offset = self.store_other(&other)?;
+                Ok(self.stored(offset, other))
+            }
         }
     }
 
-    fn store_reading(&mut self, reading: &ReadingEntry) -> rusqlite::Result<Outcome> {
+    fn stored(&mut self, offset: u64, body: Body) -> Outcome {
+        self.fresh.push(Entry { offset, arrived: Time::from_nanos(self.last_arrived), body });
+        Outcome::Stored(offset)
+    }
+
+    fn store_reading(&mut self, reading: ReadingEntry) -> rusqlite::Result<Outcome> {
         let device = self.names.device(&self.file, &reading.device, reading.incarnation)?;
         if !self.seen.insert(&self.file, (device, reading.boot), reading.seq)? {
-            return self.store_again(reading, device);
+            return self.store_again(&reading, device);
         }
         let station = self.names.station(&self.file, &reading.station)?;
         let offset = self.next_offset(row::READING);
@@ -118,7 +130,7 @@ impl Store {
             ])?;
         self.tail.add((device, reading.boot, reading.seq), offset);
         self.counts.stored += 1;
-        Ok(Outcome::Stored(offset))
+        Ok(self.stored(offset, Body::Reading(reading)))
     }
 
     /// A reading whose identity is stored: the same bytes are a duplicate, others a conflict.
@@ -140,7 +152,7 @@ impl Store {
             return Ok(Outcome::Duplicate);
         }
         let first = first.unwrap_or_default();
-        self.store_reject(&RejectEntry {
+        self.store_reject(RejectEntry {
             // A reading comes on no other topic than this.
             topic: format!("{}/readings/{}/{}", self.topic_prefix, reading.station, reading.device),
             content_type: Some(content_type(reading.encoding).to_owned()),
@@ -157,9 +169,9 @@ impl Store {
         Ok(Outcome::Conflict)
     }
 
-    fn store_reject(&mut self, reject: &RejectEntry) -> rusqlite::Result<Outcome> {
+    fn store_reject(&mut self, reject: RejectEntry) -> rusqlite::Result<Outcome> {
         *self.counts.rejects.entry(reject.reason).or_default() += 1;
-        let meta = serde_json::to_string(&RejectMeta::of(reject)).unwrap_or_default();
+        let meta = serde_json::to_string(&RejectMeta::of(&reject)).unwrap_or_default();
         let size = (meta.len() + reject.bytes.len()) as u64;
         if self.counts.reject_bytes + size > self.quota(reject.reason) {
             self.meters.over_quota += 1;
@@ -170,7 +182,7 @@ impl Store {
         self.file
             .prepare_cached("INSERT INTO entry (offset, arrived, kind, meta, body) VALUES (?, ?, ?, ?, ?)")?
             .execute(params![offset.cast_signed(), self.last_arrived, row::REJECT, meta, reject.bytes])?;
-        Ok(Outcome::Stored(offset))
+        Ok(self.stored(offset, Body::Reject(reject)))
     }
 
     /// The last eighth is kept for what the engine judges, so that junk cannot fill it first.

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use truceline_core::log::{Append, Receipt};
 
 use super::counts::Counts;
+use super::recent::Recent;
 use super::retention::{self, Limits};
 use super::store::Store;
 use super::{JournalConfig, JournalError};
@@ -48,6 +49,7 @@ pub(super) struct Signals {
     pub(super) head: watch::Sender<u64>,
     pub(super) counts: watch::Sender<Counts>,
     pub(super) failed: watch::Sender<Option<String>>,
+    pub(super) recent: Recent,
 }
 
 pub(super) struct Writer {
@@ -206,7 +208,7 @@ impl Writer {
         for (append, reply) in batch {
             self.store.last_arrived = self.store.last_arrived.max(append.arrived.nanos());
             let mut outcomes = Vec::with_capacity(append.bodies.len());
-            for body in &append.bodies {
+            for body in append.bodies {
                 outcomes.push(self.store.store(body)?);
             }
             let Some(reply) = reply else { continue };
@@ -221,6 +223,7 @@ impl Writer {
         metrics::histogram!("truceline_journal_commit_seconds").record(start.elapsed().as_secs_f64());
         metrics::histogram!("truceline_journal_batch_entries").record((self.store.head - before) as f64);
         self.store.committed();
+        signals.recent.add(std::mem::take(&mut self.store.fresh));
         signals.counts.send_replace(self.store.counts.clone());
         signals.head.send_replace(self.store.head);
         for (reply, receipts) in replies {

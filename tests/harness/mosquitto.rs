@@ -39,7 +39,7 @@ impl Mosquitto {
             &config,
             format!(
                 "listener {} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {dir}/\n\
-                 max_inflight_messages 2000\nmax_queued_messages 0\nmax_packet_size 2097152\nuser root\n\
+                 max_inflight_messages 20000\nmax_queued_messages 0\nmax_packet_size 2097152\nuser root\n\
                  set_tcp_nodelay true\nlog_dest file {dir}/mosquitto.log\n{}\n",
                 self.port, self.extra
             ),

@@ -18,7 +18,7 @@ use truceline_core::engine::DeviceStatus;
 use truceline_core::event::Event;
 use truceline_core::geometry::{LonLat, Side};
 use truceline_core::id::Id;
-use truceline_core::log::{ReadingEntry, RejectEntry};
+use truceline_core::log::{Decoded, ReadingEntry, RejectEntry};
 use truceline_core::time::{Span, Time};
 use truceline_core::wire::{Encoding, RejectReason, TimeBasis};
 use uuid::Uuid;
@@ -110,6 +110,7 @@ pub fn reading(offset: u64, device: &str, kind: &str, seconds: i64) -> ReadingRo
         time_basis: TimeBasis::Reported,
         encoding: Encoding::Json,
         bytes,
+        decoded: Decoded::default(),
     };
     ReadingRow { offset, received_at: time(seconds + 2), entry }
 }

@@ -12,4 +12,5 @@ mod embedded;
 mod rejects;
 mod secured;
 mod sessions;
+mod slow_store;
 mod told;

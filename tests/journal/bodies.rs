@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use truceline::journal::{Journal, JournalConfig, JournalError, Reader};
-use truceline_core::log::{Body, Entry, ReadingEntry, RejectEntry};
+use truceline_core::log::{Body, Decoded, Entry, ReadingEntry, RejectEntry};
 use truceline_core::time::Time;
 use truceline_core::wire::{Encoding, RejectReason, TimeBasis};
 
@@ -22,6 +22,7 @@ pub(crate) fn reading(device: &str, boot: u32, seq: u64, text: &str) -> Body {
         time_basis: TimeBasis::Reported,
         encoding: Encoding::Json,
         bytes: text.as_bytes().to_vec(),
+        decoded: Decoded::default(),
     })
 }
 

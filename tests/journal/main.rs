@@ -12,5 +12,6 @@ mod files;
 mod full_disk;
 mod lists;
 mod outcomes;
+mod recent;
 mod retention;
 mod throughput;

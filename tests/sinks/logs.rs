@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use truceline::sinks::{
     AlertRow, AlertSource, Delays, EventRow, EventSource, Now, ReadingSource, RunningSink, SinkStatus, SourceError,
 };
-use truceline_core::log::{Body, Entry, ReadingEntry};
+use truceline_core::log::{Body, Decoded, Entry, ReadingEntry};
 use truceline_core::time::{Span, Time};
 use truceline_core::wire::{Encoding, TimeBasis};
 
@@ -99,6 +99,7 @@ pub fn entry(offset: u64) -> Entry {
         time_basis: TimeBasis::Reported,
         encoding: Encoding::Json,
         bytes: json.to_string().into_bytes(),
+        decoded: Decoded::default(),
     });
     Entry { offset, arrived: moment(offset), body }
 }

@@ -6,10 +6,14 @@
 
 mod broker;
 mod counting;
+mod influxd;
+mod limits;
 mod messages;
+mod prefill;
 mod process;
 mod publisher;
 mod rows;
+mod service;
 
 use std::path::PathBuf;
 
@@ -26,12 +30,21 @@ struct Arguments {
     /// Readings of one row.
     #[arg(long, default_value_t = 300_000)]
     readings: usize,
-    /// Rounds, of which the median is told.
+    /// Rounds, of which the medians are told.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Readings in one message.
-    #[arg(long, default_value_t = 1)]
-    batch: usize,
+    /// Readings in one message; a table for each number.
+    #[arg(long, value_delimiter = ',', default_value = "1,10")]
+    batch: Vec<usize>,
+    /// A real InfluxDB 2, for a row with it; `scripts/influxd.sh` prints its path.
+    #[arg(long, env = "TRUCELINE_INFLUXD")]
+    influxd: Option<PathBuf>,
+    /// Also a row whose journal holds so many readings before. 50 million take 25 GB below the folder of temporary files.
+    #[arg(long, default_value_t = 0)]
+    rows: u64,
+    /// End with 1 when a limit is missed.
+    #[arg(long, env = "TRUCELINE_BENCH_LIMITS", value_parser = clap::builder::FalseyValueParser::new())]
+    limits: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -48,13 +61,19 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    match arguments.command {
-        Some(Command::Count { port, messages }) => counting::count(port, messages),
-        None => rows::run(&rows::Plan {
-            truceline: arguments.truceline,
-            readings: arguments.readings,
-            rounds: arguments.rounds.max(1),
-            batch: arguments.batch.clamp(1, 500),
-        }),
+    if let Some(Command::Count { port, messages }) = arguments.command {
+        return counting::count(port, messages);
     }
+    let missed = rows::run(&rows::Plan {
+        truceline: arguments.truceline,
+        readings: arguments.readings,
+        rounds: arguments.rounds.max(1),
+        batches: arguments.batch.into_iter().map(|batch| batch.clamp(1, 500)).collect(),
+        influxd: arguments.influxd,
+        rows: arguments.rows,
+    })?;
+    if arguments.limits && missed > 0 {
+        anyhow::bail!("{missed} limits are missed");
+    }
+    Ok(())
 }

@@ -1,81 +1,139 @@
 //! The rows of the table: who takes the messages, and whether they waited.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 
-use crate::broker::{Broker, free_port};
+use crate::broker::Broker;
+use crate::limits;
 use crate::messages::messages;
 use crate::process::{Running, Usage, usage};
 use crate::publisher::publish;
+use crate::service::{self, With};
 
 /// What is measured.
 pub struct Plan {
     pub truceline: PathBuf,
     pub readings: usize,
     pub rounds: usize,
-    pub batch: usize,
+    pub batches: Vec<usize>,
+    pub influxd: Option<PathBuf>,
+    pub rows: u64,
+}
+
+/// What is published.
+pub struct Load<'a> {
+    pub messages: &'a [(String, Vec<u8>)],
+    pub readings: usize,
 }
 
 /// One measurement.
 #[derive(Clone, Copy, Debug)]
-struct Row {
-    /// Seconds until the last message was taken.
-    seconds: f64,
+pub struct Row {
+    /// Seconds until the last reading was taken.
+    pub seconds: f64,
     /// Seconds until the last reading was judged; the same for one that does not judge.
-    judged: f64,
-    usage: Usage,
-    broker_cpu_s: f64,
+    pub judged: f64,
+    /// Seconds until InfluxDB had the last reading.
+    pub delivered: Option<f64>,
+    pub usage: Usage,
+    pub broker_cpu_s: f64,
+    pub influxd_cpu_s: f64,
 }
 
+/// The medians of one row.
+pub struct Outcome {
+    pub who: &'static str,
+    pub batch: usize,
+    pub backlog: bool,
+    pub readings_per_s: f64,
+    pub cpu_s_a_million: f64,
+    /// Of the counting subscriber's rate in the same round.
+    pub share: f64,
+}
+
+/// Measures and tells; how many limits are missed.
 #[allow(clippy::print_stdout)]
 #[expect(clippy::disallowed_methods, reason = "readings are dated about now, or the service would call them too old")]
-pub fn run(plan: &Plan) -> anyhow::Result<()> {
+pub fn run(plan: &Plan) -> anyhow::Result<usize> {
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let messages = messages(plan.readings, plan.batch, now_s);
-    let bytes = messages.iter().map(|(_, payload)| payload.len()).sum::<usize>() / messages.len().max(1);
-    println!(
-        "{} readings, {} in a message, {bytes} bytes a message, median of {} rounds\n",
-        plan.readings, plan.batch, plan.rounds
-    );
-    println!("| who | how | messages/s | judged/s | CPU s a million | broker's | peak MB | of the limit |");
-    println!("|---|---|---|---|---|---|---|---|");
-    for backlog in [false, true] {
-        let mut limit = None;
-        for who in ["counting", "truceline"] {
-            let mut rows = Vec::new();
-            for _ in 0..plan.rounds {
-                rows.push(if who == "counting" {
-                    counting(&messages, backlog)?
-                } else {
-                    truceline(plan, &messages, backlog)?
-                });
-            }
-            rows.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
-            let Some(row) = rows.get(rows.len() / 2) else { continue };
-            let count = messages.len() as f64;
-            let rate = count / row.seconds;
-            let share = rate / *limit.get_or_insert(rate);
-            println!(
-                "| {who} | {} | {rate:.0} | {:.0} | {:.1} | {:.1} | {:.0} | {:.0} % |",
-                if backlog { "backlog" } else { "live" },
-                count / row.judged,
-                row.usage.cpu_s / count * 1e6,
-                row.broker_cpu_s / count * 1e6,
-                row.usage.peak_mb,
-                share * 100.0
-            );
-            std::io::stdout().flush()?;
+    let mut outcomes = Vec::new();
+    for &batch in &plan.batches {
+        let messages = messages(plan.readings, batch, now_s);
+        let load = Load { messages: &messages, readings: messages.len() * batch };
+        let bytes = messages.iter().map(|(_, payload)| payload.len()).sum::<usize>() / messages.len().max(1);
+        println!(
+            "\n{} readings, {batch} in a message, {bytes} bytes a message, medians of {} rounds\n",
+            load.readings, plan.rounds
+        );
+        println!(
+            "| who | how | readings/s | judged/s | in InfluxDB/s | CPU s a million | broker's | InfluxDB's | peak MB | of the counting |"
+        );
+        println!("|---|---|---|---|---|---|---|---|---|---|");
+        for backlog in [false, true] {
+            table(plan, &load, batch, backlog, &mut outcomes)?;
         }
+    }
+    Ok(limits::tell(&outcomes))
+}
+
+/// The rows are measured in turn, round by round, so that what else the machine does meets them alike.
+#[allow(clippy::print_stdout)]
+fn table(plan: &Plan, load: &Load<'_>, batch: usize, backlog: bool, outcomes: &mut Vec<Outcome>) -> anyhow::Result<()> {
+    let mut who = vec!["counting", "truceline"];
+    if plan.influxd.is_some() {
+        who.push("truceline, InfluxDB");
+    }
+    if plan.rows > 0 && batch == 1 {
+        who.push("truceline, filled");
+    }
+    let mut rows: Vec<Vec<Row>> = vec![Vec::new(); who.len()];
+    for _ in 0..plan.rounds {
+        for (who, rows) in who.iter().zip(&mut rows) {
+            rows.push(match *who {
+                "counting" => counting(load, backlog)?,
+                other => {
+                    let with = With {
+                        influxd: plan.influxd.as_deref().filter(|_| other == "truceline, InfluxDB"),
+                        rows: if other == "truceline, filled" { plan.rows } else { 0 },
+                    };
+                    service::measure(&plan.truceline, load, backlog, with)?
+                }
+            });
+        }
+    }
+    let counted = rows.first().cloned().unwrap_or_default();
+    let readings = load.readings as f64;
+    for (who, rows) in who.into_iter().zip(&rows) {
+        let of = |value: &dyn Fn(&Row) -> f64| median(rows.iter().map(value).collect());
+        let rate = of(&|row| readings / row.seconds);
+        let cpu_s_a_million = of(&|row| row.usage.cpu_s / readings * 1e6);
+        let share = median(rows.iter().zip(&counted).map(|(row, counted)| counted.seconds / row.seconds).collect());
+        println!(
+            "| {who} | {} | {rate:.0} | {:.0} | {:.0} | {cpu_s_a_million:.1} | {:.1} | {:.1} | {:.0} | {:.0} % |",
+            if backlog { "backlog" } else { "live" },
+            of(&|row| readings / row.judged),
+            of(&|row| row.delivered.map_or(0.0, |delivered| readings / delivered)),
+            of(&|row| row.broker_cpu_s / readings * 1e6),
+            of(&|row| row.influxd_cpu_s / readings * 1e6),
+            of(&|row| row.usage.peak_mb),
+            share * 100.0
+        );
+        std::io::stdout().flush()?;
+        outcomes.push(Outcome { who, batch, backlog, readings_per_s: rate, cpu_s_a_million, share });
     }
     Ok(())
 }
 
-fn counting(messages: &[(String, Vec<u8>)], backlog: bool) -> anyhow::Result<Row> {
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+fn counting(load: &Load<'_>, backlog: bool) -> anyhow::Result<Row> {
     let dir = tempfile::tempdir()?;
     let broker = Broker::start(dir.path())?;
     let start = |count: usize| -> anyhow::Result<_> {
@@ -99,97 +157,18 @@ fn counting(messages: &[(String, Vec<u8>)], backlog: bool) -> anyhow::Result<Row
         let (mut first, mut lines) = start(0)?;
         wait(&mut lines, "subscribed")?;
         first.0.wait()?;
-        publish(broker.port, messages)?;
+        publish(broker.port, load.messages)?;
     }
     let broker_before = usage(broker.pid()).cpu_s;
     let mut begun = Instant::now();
-    let (child, mut lines) = start(messages.len())?;
+    let (child, mut lines) = start(load.messages.len())?;
     if !backlog {
         wait(&mut lines, "subscribed")?;
         begun = Instant::now();
-        publish(broker.port, messages)?;
+        publish(broker.port, load.messages)?;
     }
     wait(&mut lines, "counted")?;
     let seconds = begun.elapsed().as_secs_f64();
     let broker_cpu_s = usage(broker.pid()).cpu_s - broker_before;
-    Ok(Row { seconds, judged: seconds, usage: child.usage(), broker_cpu_s })
-}
-
-fn truceline(plan: &Plan, messages: &[(String, Vec<u8>)], backlog: bool) -> anyhow::Result<Row> {
-    let dir = tempfile::tempdir()?;
-    let broker = Broker::start(dir.path())?;
-    let port = free_port()?;
-    if backlog {
-        let service = start_service(&plan.truceline, dir.path(), broker.port, port)?;
-        until(port, Duration::from_secs(60), |page| metric(page, "truceline_intake_connected") >= 1.0)?;
-        service.stop();
-        publish(broker.port, messages)?;
-    }
-    let readings = (messages.len() * plan.batch) as f64;
-    let broker_before = usage(broker.pid()).cpu_s;
-    let mut begun = Instant::now();
-    let service = start_service(&plan.truceline, dir.path(), broker.port, port)?;
-    if !backlog {
-        until(port, Duration::from_secs(60), |page| metric(page, "truceline_intake_connected") >= 1.0)?;
-        begun = Instant::now();
-        publish(broker.port, messages)?;
-    }
-    let limit = Duration::from_secs(600);
-    until(port, limit, |page| metric(page, "truceline_intake_readings_total") >= readings)?;
-    let seconds = begun.elapsed().as_secs_f64();
-    until(port, limit, |page| {
-        metric(page, "truceline_evaluator_entries_total") >= readings
-            && metric(page, "truceline_evaluator_lag_entries") == 0.0
-    })?;
-    let judged = begun.elapsed().as_secs_f64();
-    let broker_cpu_s = usage(broker.pid()).cpu_s - broker_before;
-    let usage = service.usage();
-    service.stop();
-    Ok(Row { seconds, judged, usage, broker_cpu_s })
-}
-
-fn start_service(program: &Path, dir: &Path, broker: u16, port: u16) -> anyhow::Result<Running> {
-    let child = Command::new(program)
-        .arg("run")
-        .env("TRUCELINE__DATA_DIR", dir.join("data"))
-        .env("TRUCELINE__MQTT__URL", format!("mqtt://127.0.0.1:{broker}"))
-        .env("TRUCELINE__HTTP__LISTEN", format!("127.0.0.1:{port}"))
-        .env("TRUCELINE__AGREEMENT__DIR", "config/agreements/example")
-        .env("TRUCELINE__DEVICES__FILE", "config/devices/example.toml")
-        .env("TRUCELINE__LOG__LEVEL", "warn")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .with_context(|| format!("cannot start {}; build it with `make build`", program.display()))?;
-    Ok(Running(child))
-}
-
-/// Asks for the metrics until they are as wanted.
-fn until(port: u16, limit: Duration, wanted: impl Fn(&str) -> bool) -> anyhow::Result<()> {
-    let begun = Instant::now();
-    loop {
-        if metrics(port).is_ok_and(|page| wanted(&page)) {
-            return Ok(());
-        }
-        if begun.elapsed() > limit {
-            bail!("not so after {} s", limit.as_secs());
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn metrics(port: u16) -> anyhow::Result<String> {
-    let mut socket = TcpStream::connect(("127.0.0.1", port))?;
-    socket.set_read_timeout(Some(Duration::from_secs(10)))?;
-    socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-    let mut page = String::new();
-    socket.read_to_string(&mut page)?;
-    Ok(page)
-}
-
-/// The sum of a metric over its labels; 0 while it is absent.
-fn metric(page: &str, name: &str) -> f64 {
-    let of_name = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
-    page.lines().filter(of_name).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    Ok(Row { seconds, judged: seconds, delivered: None, usage: child.usage(), broker_cpu_s, influxd_cpu_s: 0.0 })
 }

@@ -57,7 +57,7 @@ use crate::event::Event;
 use crate::id::Id;
 use crate::log::{Body, Document, Entry, ReadingEntry, StateEntry};
 use crate::time::{Span, Time};
-use crate::wire::{Data, Enclosure, FUTURE_ALLOWED, decode_one};
+use crate::wire::{Data, Enclosure, FUTURE_ALLOWED};
 use book::Book;
 use frame::Frame;
 use known::Known;
@@ -393,11 +393,11 @@ impl Engine {
         let newest = record.last_time.is_none_or(|last| last < entry.time);
         record.last_time = record.last_time.max(Some(entry.time));
         self.silence_broken(station, &entry.device);
-        let Ok(reading) = decode_one(entry.encoding, &entry.bytes) else {
+        let Ok(reading) = entry.reading() else {
             self.frame.limits.undecodable += 1;
             return;
         };
-        let reading = reading.bounded();
+        let reading = Arc::unwrap_or_clone(reading).bounded();
         let Some(record) = self.records.by_id.get_mut(&entry.device) else { return };
         if newest && let Data::Health(health) = &reading.data {
             record.battery_pct = health.battery_pct.or(record.battery_pct);

@@ -3,7 +3,7 @@
 use super::fields::Fields;
 use super::value::{Parsed, Value};
 use super::{
-    Data, DeviceState, Encoding, Fix, MAX_BATCH, MAX_MESSAGE_BYTES, Reading, RejectReason, cbor, envelope, json,
+    Data, DeviceState, Encoding, Fix, MAX_BATCH, MAX_MESSAGE_BYTES, Reading, RejectReason, cbor, envelope, json, quick,
 };
 use crate::id::Id;
 use crate::registry::Mobility;
@@ -79,6 +79,9 @@ pub fn decode<'a>(encoding: Encoding, payload: &'a [u8], device: &Id) -> Vec<Ite
         let detail = format!("{} bytes; at most {MAX_MESSAGE_BYTES}", payload.len());
         return whole(Fault::new(RejectReason::TooLarge, detail));
     }
+    if let Some(items) = plain(encoding, payload, device) {
+        return items;
+    }
     let mut items = Vec::new();
     let taken = match encoding {
         Encoding::Json => json_elements(payload, &mut |bytes, parsed| items.push(item(bytes, parsed, device))),
@@ -93,12 +96,32 @@ pub fn decode<'a>(encoding: Encoding, payload: &'a [u8], device: &Id) -> Vec<Ite
     }
 }
 
+/// The items of a message of which all is plain.
+fn plain<'a>(encoding: Encoding, payload: &'a [u8], device: &Id) -> Option<Vec<Item<'a>>> {
+    if encoding != Encoding::Json {
+        return None;
+    }
+    let bytes = json::trim(payload);
+    let text = std::str::from_utf8(bytes).ok()?;
+    if bytes.first() != Some(&b'[') {
+        return Some(vec![Item { bytes, result: Ok(quick::reading(text, Some(device))?) }]);
+    }
+    let readings = quick::batch(text, device)?;
+    Some(readings.into_iter().map(|(text, reading)| Item { bytes: text.as_bytes(), result: Ok(reading) }).collect())
+}
+
 fn item<'a>(bytes: &'a [u8], parsed: Result<Parsed<'a>, String>, device: &Id) -> Item<'a> {
     Item { bytes, result: accepted(parsed).and_then(|value| envelope::reading(&value, Some(device))) }
 }
 
 /// Decodes the bytes of one stored reading.
 pub fn decode_one(encoding: Encoding, bytes: &[u8]) -> Result<Reading, Fault> {
+    if encoding == Encoding::Json
+        && let Ok(text) = std::str::from_utf8(bytes)
+        && let Some(reading) = quick::reading(text, None)
+    {
+        return Ok(reading);
+    }
     envelope::reading(&accepted(one(encoding, bytes)?)?, None)
 }
 

@@ -60,30 +60,15 @@ fn read(value: &Value<'_>, topic_device: Option<&Id>) -> Result<Reading, Fault> 
 }
 
 fn clock(fields: Fields<'_, '_>) -> Result<Clock, Fault> {
-    let source = |word: &str| match word {
-        "gnss" => Some(ClockSource::Gnss),
-        "holdover" => Some(ClockSource::Holdover),
-        "ntp" => Some(ClockSource::Ntp),
-        "rtc" => Some(ClockSource::Rtc),
-        "none" => Some(ClockSource::None),
-        _ => None,
-    };
     Ok(Clock {
-        source: fields.need("source", fields.word("source", source))?,
+        source: fields.need("source", fields.word("source", ClockSource::from_word))?,
         uncertainty_ms: fields.number("uncertainty_ms", 0.0, 86_400_000.0)?,
         since_sync_s: fields.number("since_sync_s", 0.0, f64::MAX)?,
     })
 }
 
 fn position(fields: Fields<'_, '_>) -> Result<Position, Fault> {
-    let fix = |word: &str| match word {
-        "3d" => Some(Fix::ThreeD),
-        "2d" => Some(Fix::TwoD),
-        "surveyed" => Some(Fix::Surveyed),
-        "none" => Some(Fix::None),
-        _ => None,
-    };
-    let fix = fields.need("fix", fields.word("fix", fix))?;
+    let fix = fields.need("fix", fields.word("fix", Fix::from_word))?;
     let lat = fields.number("lat", -90.0, 90.0)?;
     let lon = fields.number("lon", -180.0, 180.0)?;
     if fix != Fix::None {

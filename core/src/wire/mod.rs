@@ -1,7 +1,8 @@
 //! Readings: their types, decoding and validation.
 //!
 //! Bytes become a small tree ([`value`]), the same for JSON ([`json`]) and CBOR ([`cbor`]); its fields are read with
-//! the contract's types and ranges ([`fields`]); [`envelope`] and [`payload`] say which fields.
+//! the contract's types and ranges ([`fields`]); [`envelope`] and [`payload`] say which fields. What sensors send all the
+//! time in JSON needs no tree ([`quick`]).
 
 mod bounded;
 mod cbor;
@@ -13,6 +14,7 @@ mod json;
 mod kind;
 mod payload;
 mod plausible;
+mod quick;
 mod reading;
 mod reject;
 mod state;

@@ -100,6 +100,18 @@ pub enum ClockSource {
 }
 
 impl ClockSource {
+    /// The value that this word stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "gnss" => Self::Gnss,
+            "holdover" => Self::Holdover,
+            "ntp" => Self::Ntp,
+            "rtc" => Self::Rtc,
+            "none" => Self::None,
+            _ => return None,
+        })
+    }
+
     /// Whether something outside the device keeps the clock right.
     pub const fn is_disciplined(self) -> bool {
         matches!(self, Self::Gnss | Self::Holdover | Self::Ntp)
@@ -155,6 +167,19 @@ pub enum Fix {
     Surveyed,
     #[serde(rename = "none")]
     None,
+}
+
+impl Fix {
+    /// The value that this word stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "3d" => Self::ThreeD,
+            "2d" => Self::TwoD,
+            "surveyed" => Self::Surveyed,
+            "none" => Self::None,
+            _ => return None,
+        })
+    }
 }
 
 /// A file that follows by the HTTP API.

@@ -168,6 +168,7 @@ impl Scene {
             time_basis: TimeBasis::Reported,
             encoding: Encoding::Json,
             bytes: serde_json::to_vec(&reading).unwrap(),
+            decoded: Decoded::default(),
         })
     }
 

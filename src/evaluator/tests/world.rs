@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 use truceline_core::alert::Alert;
 use truceline_core::engine::Output;
-use truceline_core::log::{Body, Document, Entry};
+use truceline_core::log::{Body, Document, Entries, Entry};
 use truceline_core::time::Time;
 use uuid::Uuid;
 
@@ -117,9 +117,9 @@ impl World {
 }
 
 impl Log for World {
-    fn entries(&self, after: u64, max: usize) -> Result<Vec<Entry>, PortError> {
+    fn entries(&self, after: u64, max: usize) -> Result<Entries, PortError> {
         self.reads.lock().unwrap().push(after);
-        Ok(self.entries.lock().unwrap().iter().skip(after as usize).take(max).cloned().collect())
+        Ok(self.entries.lock().unwrap().iter().skip(after as usize).take(max).cloned().collect::<Vec<_>>().into())
     }
 
     fn document(&self, _: &str) -> Result<Option<Document>, PortError> {

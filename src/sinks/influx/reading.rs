@@ -13,7 +13,7 @@ use truceline_core::log::ReadingEntry;
 use truceline_core::time::{NANOS_PER_SECOND, Time};
 use truceline_core::wire::{
     AccessReport, Data, Detection, Fault, HazardReport, Health, ObjectPlace, ObjectPosition, PatrolReport, Position,
-    Reading, TimeBasis, decode_one,
+    Reading, TimeBasis,
 };
 
 use super::line::Line;
@@ -21,7 +21,7 @@ use crate::sinks::Form;
 
 /// The line of one reading.
 pub(super) fn line_of(entry: &ReadingEntry, arrived: Time, form: Form) -> Result<Option<String>, Fault> {
-    let reading = decode_one(entry.encoding, &entry.bytes)?;
+    let reading = entry.reading()?;
     let mut line = Line::new("reading")
         .tag("station", entry.station.as_str())
         .tag("device", entry.device.as_str())

@@ -4,7 +4,7 @@ mod answers;
 mod points;
 mod unruly_server;
 
-use truceline_core::log::{Body, Entry, ReadingEntry};
+use truceline_core::log::{Body, Decoded, Entry, ReadingEntry};
 use truceline_core::time::Time;
 use truceline_core::wire::{Encoding, TimeBasis};
 
@@ -34,6 +34,7 @@ fn reading(seq: u64, kind: &str, data: &serde_json::Value) -> Entry {
             time_basis: TimeBasis::Reported,
             encoding: Encoding::Json,
             bytes: json.to_string().into_bytes(),
+            decoded: Decoded::default(),
         }),
     }
 }
