@@ -1,3 +1,5 @@
+//! The fast way and the tree read the same.
+
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
@@ -64,11 +66,11 @@ const NUMBERS: [&str; 24] = [
     "other",
 ];
 
-fn plain(kind: &str, data: Json) -> Json {
+fn plain(kind: &str, data: &Json) -> Json {
     json!({
         "v": 1, "device": "st07-ac03", "boot": 12, "seq": 4711, "time": "2026-11-24T03:00:00.123456Z",
         "clock": {"source": "gnss", "uncertainty_ms": 5},
-        "position": {"lat": 48.123456, "lon": 37.912345, "alt_m": 121, "hacc_m": 4.0, "fix": "3d", "satellites": 11},
+        "position": {"lat": 48.123_456, "lon": 37.912_345, "alt_m": 121, "hacc_m": 4.0, "fix": "3d", "satellites": 11},
         "kind": kind, "data": data,
     })
 }
@@ -78,26 +80,26 @@ fn examples() -> Vec<Json> {
     vec![
         plain(
             "acoustic_detection",
-            json!({"class": "explosion", "confidence": 0.82, "snr_db": 14.2, "bearing_deg": 132.0,
+            &json!({"class": "explosion", "confidence": 0.82, "snr_db": 14.2, "bearing_deg": 132.0,
             "bearing_sd_deg": 4.0, "duration_ms": 80, "count": 2}),
         ),
-        plain("seismic_detection", json!({"class": "of another world", "confidence": 1})),
+        plain("seismic_detection", &json!({"class": "of another world", "confidence": 1})),
         plain(
             "object_track",
-            json!({"track": "t1", "class": "tank", "confidence": 0.9, "position": at, "calibre_mm": 125,
+            &json!({"track": "t1", "class": "tank", "confidence": 0.9, "position": at, "calibre_mm": 125,
             "speed_mps": 3.5, "heading_deg": 90}),
         ),
         plain(
             "object_track",
-            json!({"track": "t1", "class": "tank", "bearing_deg": 1, "bearing_sd_deg": 2, "range_m": 300,
+            &json!({"track": "t1", "class": "tank", "bearing_deg": 1, "bearing_sd_deg": 2, "range_m": 300,
             "range_sd_m": 20}),
         ),
-        plain("uav_detection", json!({"track": "u", "class": "multirotor", "position": at, "alt_agl_m": -3})),
-        plain("gnss_status", json!({"jamming": "none", "spoofing": "confirmed", "cn0_mean_dbhz": 38.5})),
-        plain("weather", json!({"temperature_c": -4.5, "wind_speed_mps": 3, "wind_from_deg": 270})),
+        plain("uav_detection", &json!({"track": "u", "class": "multirotor", "position": at, "alt_agl_m": -3})),
+        plain("gnss_status", &json!({"jamming": "none", "spoofing": "confirmed", "cn0_mean_dbhz": 38.5})),
+        plain("weather", &json!({"temperature_c": -4.5, "wind_speed_mps": 3, "wind_from_deg": 270})),
         plain(
             "health",
-            json!({"battery_pct": 80.5, "enclosure": "closed", "tilt_deg": 0.3, "shock_g": 0, "storage_pct": 3}),
+            &json!({"battery_pct": 80.5, "enclosure": "closed", "tilt_deg": 0.3, "shock_g": 0, "storage_pct": 3}),
         ),
     ]
 }
