@@ -139,7 +139,7 @@ impl App {
         }
         let last = journal.reader().entry(head).map_err(storage)?.map(|entry| entry.arrived);
         let clock = Arc::new(Clock::start(last));
-        let loaded = match terms::load(&config, &journal.reader()) {
+        let loaded = match terms::load(&config, &journal.reader(), None) {
             Err(TermsError::Faulty(refused)) => {
                 deeds::refused(&desk, clock.wall(), "start", &refused).map_err(storage)?;
                 return Err(TermsError::Faulty(refused).into());

@@ -210,13 +210,30 @@ pub struct Document {
 impl Document {
     /// A document of this text, hashed.
     pub fn new(text: String) -> Self {
-        use sha2::{Digest, Sha256};
+        let mut hash = DocumentHash::default();
+        hash.add(&text);
+        Self { hash: hash.end(), text }
+    }
+}
+
+/// The hash of a document whose text comes in parts.
+#[derive(Clone, Debug, Default)]
+pub struct DocumentHash(sha2::Sha256);
+
+impl DocumentHash {
+    /// The next part of the text.
+    pub fn add(&mut self, part: &str) {
+        sha2::Digest::update(&mut self.0, part.as_bytes());
+    }
+
+    /// The hash of all parts as one text.
+    pub fn end(self) -> String {
         use std::fmt::Write;
         let mut hash = String::with_capacity(64);
-        for byte in Sha256::digest(text.as_bytes()) {
+        for byte in sha2::Digest::finalize(self.0) {
             let _ = write!(hash, "{byte:02x}");
         }
-        Self { hash, text }
+        hash
     }
 }
 

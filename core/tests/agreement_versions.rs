@@ -5,7 +5,7 @@
 use std::fmt::Write;
 use std::time::Instant;
 
-use truceline_core::agreement::{Agreement, Bundle, compile, warnings};
+use truceline_core::agreement::{Agreement, Bundle, compile, compile_after, warnings};
 use truceline_core::geometry::LonLat;
 use truceline_core::time::{Span, Time};
 
@@ -84,6 +84,19 @@ fn a_version_a_day_is_compact_and_answers_alike_in_any_order() {
     // An index kept of every version would take over 1 MB a day.
     let most = 90_000_000 + u64::from(days) * 130_000;
     assert!(held < most, "{held} bytes for {days} days");
+    // A new day: only its file is read.
+    let next = self::bundle(days + 1);
+    let started = Instant::now();
+    let later = compile_after(&next, Some(&agreement)).unwrap();
+    let again = started.elapsed();
+    eprintln!("the day after: {again:.2?}");
+    assert!(later.lines.iter().zip(&agreement.lines).all(|(later, before)| later.has_course_of(before)), "read again");
+    let whole = compile(&next).unwrap();
+    assert_eq!((&later.hash, warnings(&later, None)), (&whole.hash, warnings(&whole, None)));
+    for day in 0..=days {
+        assert_eq!(inside_m(&later, day).to_bits(), inside_m(&whole, day).to_bits(), "day {day}");
+    }
+    drop((later, whole, next));
     let mut day = 0;
     for _ in 0..days {
         day = (day + 37) % days;

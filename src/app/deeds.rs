@@ -115,11 +115,8 @@ impl Told {
 }
 
 fn agreement_id(journal: &Reader, hash: &str) -> Result<String, JournalError> {
-    let id = |bundle: &Bundle| {
-        bundle.files.get(Bundle::TERMS)?.parse::<toml::Table>().ok()?.get("id")?.as_str().map(str::to_owned)
-    };
-    let document = journal.document(hash)?;
-    Ok(document.and_then(|document| id(&Bundle::from_document(&document).ok()?)).unwrap_or_default())
+    let id = |terms: String| terms.parse::<toml::Table>().ok()?.get("id")?.as_str().map(str::to_owned);
+    Ok(journal.file_of_agreement(hash, Bundle::TERMS)?.and_then(id).unwrap_or_default())
 }
 
 /// Files that were refused.

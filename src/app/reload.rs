@@ -76,7 +76,7 @@ impl Reloader {
 
     fn reload(&self, by: &str, journal: Option<&mut Writing>) -> Option<Result<ReloadAnswer, String>> {
         let journal = journal.filter(|_| !self.stopping.load(Ordering::SeqCst))?;
-        let (answer, result) = match terms::load(&self.config, &self.reader) {
+        let (answer, result) = match terms::load(&self.config, &self.reader, self.terms.agreement().as_deref()) {
             Ok(loaded) => self.put_in_force(by, loaded, journal),
             Err(TermsError::Storage(error)) => (Err(error.to_string()), "failed"),
             Err(TermsError::Faulty(refused)) => (Ok(self.refuse(by, refused)), "refused"),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, RwLock};
 
 use tokio::sync::watch;
-use truceline_core::agreement::{Agreement, AgreementFault, Bundle, compile};
+use truceline_core::agreement::{Agreement, AgreementFault, Bundle, compile, compile_after};
 use truceline_core::log::{Body, Document};
 use truceline_core::registry::{Registry, parse_registry};
 
@@ -90,15 +90,16 @@ pub(super) enum TermsError {
 
 /// Reads and checks both; every fault of both.
 ///
-/// Without a folder or file the one in the journal stays in force.
-pub(super) fn load(config: &Config, reader: &Reader) -> Result<Loaded, TermsError> {
-    let (held_agreement, held_registry) = (
-        reader.latest_agreement().map_err(TermsError::Storage)?,
-        reader.latest_registry().map_err(TermsError::Storage)?,
-    );
+/// Without a folder or file the one in the journal stays in force. Files that `before` has as well are not read anew.
+pub(super) fn load(config: &Config, reader: &Reader, before: Option<&Agreement>) -> Result<Loaded, TermsError> {
+    let agreement_hash = reader.latest_agreement_hash().map_err(TermsError::Storage)?;
+    let held_registry = reader.latest_registry().map_err(TermsError::Storage)?;
+    let registry_hash = held_registry.as_ref().map(|held| held.hash.clone());
+    let found = match config.agreement_dir.as_deref() {
+        Some(dir) => agreement_of(dir, agreement_hash.as_deref(), before),
+        None => agreement_held(reader.latest_agreement().map_err(TermsError::Storage)?),
+    };
     let (mut faults, mut refused_hash) = (Vec::new(), None);
-    let hash = |held: &Option<Document>| held.as_ref().map(|held| held.hash.clone());
-    let (agreement_hash, registry_hash) = (hash(&held_agreement), hash(&held_registry));
     let mut loaded = Loaded {
         agreement: None,
         registry: None,
@@ -107,15 +108,14 @@ pub(super) fn load(config: &Config, reader: &Reader) -> Result<Loaded, TermsErro
         agreement_change: Change { before: agreement_hash.clone(), after: agreement_hash },
         registry_change: Change { before: registry_hash.clone(), after: registry_hash },
     };
-    match agreement(config.agreement_dir.as_deref(), held_agreement) {
-        Ok(Some((document, agreement, is_new))) => {
-            let said = format!("agreement '{}' {}", agreement.id, &document.hash[..12.min(document.hash.len())]);
-            loaded.words.push(if is_new { format!("{said} comes into force") } else { format!("{said} is in force") });
-            loaded.agreement_change.after = Some(document.hash.clone());
+    match found {
+        Ok(Some((agreement, new))) => {
+            let (id, hash) = (&agreement.id, &agreement.hash);
+            let becomes = if new.is_some() { "comes into force" } else { "is in force" };
+            loaded.words.push(format!("agreement '{id}' {} {becomes}", &hash[..12.min(hash.len())]));
+            loaded.agreement_change.after = Some(hash.clone());
+            loaded.bodies.extend(new.map(Body::Agreement));
             loaded.agreement = Some(Arc::new(agreement));
-            if is_new {
-                loaded.bodies.push(Body::Agreement(document));
-            }
         }
         Ok(None) => {
             loaded.words.push("no agreement is configured: readings are stored and nothing is judged".to_owned());
@@ -150,22 +150,26 @@ pub(super) fn load(config: &Config, reader: &Reader) -> Result<Loaded, TermsErro
 /// A document, what it says, and whether the journal has to be told.
 type Found<T> = Result<Option<(Document, T, bool)>, Vec<Fault>>;
 
-/// With the faults the hash of the files that have them, where all could be read.
-type FoundAgreement = Result<Option<(Document, Agreement, bool)>, (Vec<Fault>, Option<String>)>;
+/// An agreement, and its document where the journal has to be told; with faults the hash of the files that have them,
+/// where all could be read.
+type FoundAgreement = Result<Option<(Agreement, Option<Document>)>, (Vec<Fault>, Option<String>)>;
 
-fn agreement(dir: Option<&Path>, held: Option<Document>) -> FoundAgreement {
-    let Some(dir) = dir else {
-        let Some(document) = held else { return Ok(None) };
-        let fault = |fault: &dyn std::fmt::Display| Fault {
-            of_registry: false,
-            file: "the agreement of the last run".to_owned(),
-            place: String::new(),
-            message: format!("{fault}; set agreement.dir"),
-        };
-        let bundle = Bundle::from_document(&document).map_err(|error| (vec![fault(&error)], None))?;
-        let agreement = compile(&bundle).map_err(|faults| (faults.iter().map(|found| fault(found)).collect(), None))?;
-        return Ok(Some((document, agreement, false)));
+/// The one of the last run.
+fn agreement_held(held: Option<Document>) -> FoundAgreement {
+    let Some(document) = held else { return Ok(None) };
+    let fault = |fault: &dyn std::fmt::Display| Fault {
+        of_registry: false,
+        file: "the agreement of the last run".to_owned(),
+        place: String::new(),
+        message: format!("{fault}; set agreement.dir"),
     };
+    let bundle = Bundle::from_document(&document).map_err(|error| (vec![fault(&error)], None))?;
+    let agreement = compile(&bundle).map_err(|faults| (faults.iter().map(|found| fault(found)).collect(), None))?;
+    Ok(Some((agreement, None)))
+}
+
+/// The one of a folder; `held` is the hash of the one in the journal.
+fn agreement_of(dir: &Path, held: Option<&str>, before: Option<&Agreement>) -> FoundAgreement {
     let named = |faults: Vec<AgreementFault>| {
         let named = |fault: AgreementFault| Fault {
             of_registry: false,
@@ -177,10 +181,9 @@ fn agreement(dir: Option<&Path>, held: Option<Document>) -> FoundAgreement {
     };
     // Read once: what is refused, and its hash, are of the same bytes.
     let bundle = read_bundle(dir).map_err(|faults| (named(faults), None))?;
-    let document = bundle.document();
-    let agreement = compile(&bundle).map_err(|faults| (named(faults), Some(document.hash.clone())))?;
-    let is_new = held.is_none_or(|held| held.hash != document.hash);
-    Ok(Some((document, agreement, is_new)))
+    let agreement = compile_after(&bundle, before).map_err(|faults| (named(faults), Some(bundle.hash())))?;
+    let is_new = held != Some(&agreement.hash);
+    Ok(Some((agreement, is_new.then(|| bundle.document()))))
 }
 
 fn registry(file: Option<&Path>, held: Option<Document>) -> Found<Registry> {

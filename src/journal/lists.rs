@@ -81,7 +81,7 @@ impl Reader {
                 "SELECT {} FROM {} WHERE e.kind = 2 AND e.offset < ?1
                      AND (?2 IS NULL OR e.meta ->> '$.reason' = ?2) AND (?3 IS NULL OR e.meta ->> '$.device' = ?3)
                  ORDER BY e.offset DESC LIMIT ?4",
-                row::COLUMNS,
+                row::columns(),
                 row::JOINS
             ))?;
             let limit = filter.limit.max(1);
@@ -124,7 +124,7 @@ fn readings_of_all(file: &Transaction<'_>, filter: &ReadingFilter) -> rusqlite::
     let mut select = file.prepare_cached(&format!(
         "SELECT {} FROM {} WHERE e.kind = 1 AND e.offset >= ?1 AND e.offset < ?2 AND (?3 IS NULL OR s.name = ?3)
              AND e.time >= ?4 AND e.time < ?5 ORDER BY e.offset DESC",
-        row::COLUMNS,
+        row::columns(),
         row::JOINS
     ))?;
     let mut page = Page::default();

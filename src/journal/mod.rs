@@ -6,6 +6,7 @@
 
 mod appender;
 mod counts;
+mod documents;
 mod error;
 mod index;
 mod lists;

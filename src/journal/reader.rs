@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use truceline_core::id::Id;
 use truceline_core::log::{Body, Document, Entry};
 
-use super::{JournalError, row, schema};
+use super::{JournalError, documents, row, schema};
 
 /// Connections kept open.
 const MAX_IDLE: usize = 8;
@@ -52,7 +52,7 @@ impl Reader {
         self.with(|file| {
             let mut select = file.prepare_cached(&format!(
                 "SELECT {} FROM {} WHERE e.offset > ? ORDER BY e.offset LIMIT ?",
-                row::COLUMNS,
+                row::columns(),
                 row::JOINS
             ))?;
             let mut rows = select.query(params![after.cast_signed(), max as i64])?;
@@ -97,9 +97,26 @@ impl Reader {
     /// A document by its hash.
     pub fn document(&self, hash: &str) -> Result<Option<Document>, JournalError> {
         self.with(|file| {
-            file.prepare_cached("SELECT hash, text FROM document WHERE hash = ?")?
+            file.prepare_cached(&format!("SELECT c.hash, {} FROM document c WHERE c.hash = ?", documents::TEXT))?
                 .query_row([hash], |row| Ok(Document { hash: row.get(0)?, text: row.get(1)? }))
                 .optional()
+        })
+    }
+
+    /// The text of one file of the agreement of this hash.
+    pub fn file_of_agreement(&self, hash: &str, name: &str) -> Result<Option<String>, JournalError> {
+        self.with(|file| documents::file_of(file, hash, name))
+    }
+
+    /// The hash of the agreement in force.
+    pub fn latest_agreement_hash(&self) -> Result<Option<String>, JournalError> {
+        self.with(|file| {
+            file.prepare_cached(&format!(
+                "SELECT meta FROM entry WHERE kind = {} ORDER BY offset DESC LIMIT 1",
+                row::AGREEMENT
+            ))?
+            .query_row([], |found| found.get(0))
+            .optional()
         })
     }
 
@@ -108,8 +125,9 @@ impl Reader {
         self.with(|file| {
             // The kind stands in the text, since a partial index is only used for a constant.
             file.prepare_cached(&format!(
-                "SELECT c.hash, c.text FROM entry e JOIN document c ON c.hash = e.meta
-                 WHERE e.kind = {kind} ORDER BY e.offset DESC LIMIT 1"
+                "SELECT c.hash, {} FROM entry e JOIN document c ON c.hash = e.meta
+                 WHERE e.kind = {kind} ORDER BY e.offset DESC LIMIT 1",
+                documents::TEXT
             ))?
             .query_row([], |row| Ok(Document { hash: row.get(0)?, text: row.get(1)? }))
             .optional()
@@ -183,7 +201,7 @@ impl Reader {
 }
 
 pub(super) fn entry(file: &Connection, offset: u64) -> rusqlite::Result<Option<Entry>> {
-    file.prepare_cached(&format!("SELECT {} FROM {} WHERE e.offset = ?", row::COLUMNS, row::JOINS))?
+    file.prepare_cached(&format!("SELECT {} FROM {} WHERE e.offset = ?", row::columns(), row::JOINS))?
         .query_row([offset.cast_signed()], row::entry)
         .optional()
 }

@@ -7,6 +7,8 @@ use truceline_core::log::{Body, Decoded, Document, Entry, ReadingEntry, RejectEn
 use truceline_core::time::Time;
 use truceline_core::wire::{Encoding, RejectReason, TimeBasis};
 
+use super::documents;
+
 pub(super) const READING: i64 = 1;
 pub(super) const REJECT: i64 = 2;
 pub(super) const STATE: i64 = 3;
@@ -18,8 +20,11 @@ pub(super) const CLOCK: i64 = 8;
 pub(super) const TICK: i64 = 9;
 
 /// Columns, in the order that [`entry`] reads them; needs `entry e` joined with `station s`, `device d`, `document c`.
-pub(super) const COLUMNS: &str =
-    "e.offset, e.arrived, e.kind, s.name, d.name, d.incarnation, e.boot, e.seq, e.time, e.note, e.meta, e.body, c.text";
+pub(super) fn columns() -> String {
+    let columns =
+        "e.offset, e.arrived, e.kind, s.name, d.name, d.incarnation, e.boot, e.seq, e.time, e.note, e.meta, e.body";
+    format!("{columns}, {}", documents::TEXT)
+}
 pub(super) const JOINS: &str = "entry e LEFT JOIN station s ON s.id = e.station LEFT JOIN device d ON d.id = e.device \
     LEFT JOIN document c ON e.kind IN (4, 5) AND c.hash = e.meta";
 
@@ -97,7 +102,7 @@ fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<Id> {
     row.get_ref(column)?.as_str()?.parse().map_err(|error: truceline_core::id::IdError| odd(column, error))
 }
 
-/// Reads an entry from [`COLUMNS`].
+/// Reads an entry from [`columns`].
 pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let body = match row.get::<_, i64>(2)? {
         READING => {

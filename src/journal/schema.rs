@@ -26,10 +26,13 @@ CREATE TABLE by_time (device INTEGER NOT NULL, time INTEGER NOT NULL, offset INT
     PRIMARY KEY (device, time, offset)) WITHOUT ROWID;
 CREATE TABLE document (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+", "
+CREATE TABLE piece (id INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, text TEXT NOT NULL);
+ALTER TABLE document ADD COLUMN pieces TEXT;
 "];
 
 /// The tables of the current version; each is looked into at the start.
-const TABLES: [&str; 8] = ["entry", "station", "device", "seen", "by_seq", "by_time", "document", "meta"];
+const TABLES: [&str; 9] = ["entry", "station", "device", "seen", "by_seq", "by_time", "document", "piece", "meta"];
 
 /// How long a statement waits for another connection's lock.
 const BUSY: Duration = Duration::from_secs(10);

@@ -7,6 +7,7 @@ use truceline_core::wire::{Encoding, RejectReason};
 
 use super::JournalError;
 use super::counts::Counts;
+use super::documents;
 use super::index::Tail;
 use super::names::Names;
 use super::row::{self, RejectMeta};
@@ -203,9 +204,7 @@ impl Store {
                 row::STATE
             }
             Body::Agreement(document) | Body::Registry(document) => {
-                self.file
-                    .prepare_cached("INSERT OR IGNORE INTO document (hash, text) VALUES (?, ?)")?
-                    .execute(params![document.hash, document.text])?;
+                documents::keep(&self.file, document)?;
                 meta = Some(document.hash.clone());
                 if matches!(body, Body::Agreement(_)) { row::AGREEMENT } else { row::REGISTRY }
             }

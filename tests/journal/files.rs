@@ -95,3 +95,79 @@ fn documents_are_found_by_their_hash_and_the_last_of_a_kind_is_in_force() {
         journal.close().await.expect("closes");
     });
 }
+
+/// An agreement with a file for each of these days.
+fn agreement_of_days(days: std::ops::Range<u32>) -> Document {
+    let area = |day: u32| {
+        let vertices: Vec<String> =
+            (0..3_000).map(|vertex| format!("[{}.{vertex:05},48.\"{day:05}]", 30 + day % 10)).collect();
+        format!("{{\"type\":\"Polygon\",\"coordinates\":[[{}]]}}\n", vertices.join(","))
+    };
+    let mut bundle = truceline_core::agreement::Bundle::default();
+    bundle.files.extend(days.map(|day| (format!("control/{day:05}.geojson"), area(day))));
+    bundle.files.insert("agreement.toml".to_owned(), "id = \"daily\"".to_owned());
+    bundle.document()
+}
+
+#[test]
+fn a_new_day_of_an_agreement_adds_no_more_than_its_own_file() {
+    let dir = tempfile::tempdir().expect("a folder");
+    run(async {
+        let journal = open(dir.path());
+        let bytes = || {
+            let file = rusqlite::Connection::open(path(dir.path())).expect("opens");
+            let pages: i64 = file.query_row("PRAGMA page_count", [], |row| row.get(0)).expect("reads");
+            pages * 4_096
+        };
+        let documents: Vec<Document> = (40..=60).map(|last| agreement_of_days(0..last)).collect();
+        let size = documents[0].text.len() as i64;
+        journal.append(at(1), vec![Body::Agreement(documents[0].clone())]).await.expect("appends");
+        let first = bytes();
+        for document in &documents[1..] {
+            journal.append(at(2), vec![Body::Agreement(document.clone())]).await.expect("appends");
+        }
+        // Twenty days later; then the oldest days are moved away, which adds none.
+        let gone = agreement_of_days(20..60);
+        journal.append(at(3), vec![Body::Agreement(gone.clone())]).await.expect("appends");
+        let added = bytes() - first;
+        assert!(added < size / 40 * 20 * 3 / 2, "20 days of {} bytes added {added}", size / 40);
+        let reader = journal.reader();
+        for document in documents.iter().chain([&gone]) {
+            assert_eq!(reader.document(&document.hash).expect("reads").as_ref(), Some(document));
+            let terms = reader.file_of_agreement(&document.hash, "agreement.toml").expect("reads");
+            assert_eq!(terms.as_deref(), Some("id = \"daily\""));
+        }
+        assert_eq!(reader.latest_agreement().expect("reads"), Some(gone.clone()));
+        assert_eq!(reader.latest_agreement_hash().expect("reads"), Some(gone.hash.clone()));
+        let read = reader.entries(0, 100, usize::MAX).expect("reads");
+        let bodies: Vec<Body> = documents.into_iter().chain([gone]).map(Body::Agreement).collect();
+        assert_eq!(read.into_iter().map(|entry| entry.body).collect::<Vec<_>>(), bodies);
+        journal.close().await.expect("closes");
+    });
+}
+
+#[test]
+fn an_agreement_that_an_older_version_kept_as_one_text_is_read_as_before() {
+    let dir = tempfile::tempdir().expect("a folder");
+    run(async {
+        let journal = open(dir.path());
+        let document = agreement_of_days(0..3);
+        journal.append(at(1), vec![Body::Agreement(document.clone())]).await.expect("appends");
+        journal.close().await.expect("closes");
+        // As the first schema had it.
+        let file = rusqlite::Connection::open(path(dir.path())).expect("opens");
+        file.execute("UPDATE document SET text = ?, pieces = NULL", [&document.text]).expect("done");
+        file.execute_batch("ALTER TABLE document DROP COLUMN pieces; DROP TABLE piece; PRAGMA user_version = 1")
+            .expect("done");
+        drop(file);
+        let journal = open(dir.path());
+        let reader = journal.reader();
+        assert_eq!(reader.latest_agreement().expect("reads"), Some(document.clone()));
+        let terms = reader.file_of_agreement(&document.hash, "agreement.toml").expect("reads");
+        assert_eq!(terms.as_deref(), Some("id = \"daily\""));
+        let next = agreement_of_days(0..4);
+        journal.append(at(2), vec![Body::Agreement(next.clone()), Body::Agreement(document)]).await.expect("appends");
+        assert_eq!(reader.document(&next.hash).expect("reads"), Some(next));
+        journal.close().await.expect("closes");
+    });
+}

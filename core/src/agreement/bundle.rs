@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::DayPattern;
-use crate::log::Document;
+use crate::log::{Document, DocumentHash};
 
 /// `agreement.toml` and the GeoJSON files that it names, by file name; that of a day may have a folder before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,8 +62,30 @@ impl Bundle {
 
     /// One canonical text, hashed: what the journal keeps.
     pub fn document(&self) -> Document {
-        // A BTreeMap of strings always serialises.
-        Document::new(serde_json::to_string(self).unwrap_or_default())
+        let mut text = String::with_capacity(self.files.values().map(String::len).sum::<usize>() / 8 * 9 + 64);
+        self.each_part(|part| text.push_str(part));
+        Document::new(text)
+    }
+
+    /// The hash of [`Bundle::document`], without a second copy of all the files.
+    pub fn hash(&self) -> String {
+        let mut hash = DocumentHash::default();
+        self.each_part(|part| hash.add(part));
+        hash.end()
+    }
+
+    /// The canonical text, part by part: JSON, the files by name.
+    fn each_part(&self, mut part: impl FnMut(&str)) {
+        // A string always serialises.
+        let json = |text: &str| serde_json::to_string(text).unwrap_or_default();
+        part("{\"files\":{");
+        for (at, (name, text)) in self.files.iter().enumerate() {
+            part(if at == 0 { "" } else { "," });
+            part(&json(name));
+            part(":");
+            part(&json(text));
+        }
+        part("}}");
     }
 
     /// The bundle of a journal's document.
@@ -116,6 +138,14 @@ mod tests {
         let bundle = Bundle { files: [(Bundle::TERMS.to_owned(), "id = \"x\"".to_owned())].into() };
         let document = bundle.document();
         assert_eq!(Bundle::from_document(&document).unwrap(), bundle);
+        let odd = [("a \"b\"", "\u{1}\n\\\u{2028}ü"), ("c", ""), (Bundle::TERMS, "id = \"x\"")];
+        for count in 0..=odd.len() {
+            let files = odd[..count].iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+            let bundle = Bundle { files };
+            let document = bundle.document();
+            assert_eq!(document.text, serde_json::to_string(&bundle).unwrap());
+            assert_eq!((&document, &document.hash), (&Document::new(document.text.clone()), &bundle.hash()));
+        }
         assert_eq!(document.hash.len(), 64);
     }
 }

@@ -33,6 +33,14 @@ const LATE_AFTER_S: f64 = 300.0;
 /// # Errors
 /// All that is wrong with the terms, in the file's order, and then with the GeoJSON files.
 pub fn compile(bundle: &Bundle) -> Result<Agreement, Vec<AgreementFault>> {
+    compile_after(bundle, None)
+}
+
+/// As [`compile`], with the same result; files of lines that `before` has as well are not read again.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_after(bundle: &Bundle, before: Option<&Agreement>) -> Result<Agreement, Vec<AgreementFault>> {
     let table = terms(bundle).map_err(|message| {
         vec![AgreementFault { file: Bundle::TERMS.to_owned(), place: "the file".to_owned(), message }]
     })?;
@@ -40,7 +48,7 @@ pub fn compile(bundle: &Bundle) -> Result<Agreement, Vec<AgreementFault>> {
         return Err(vec![too_large()]);
     }
     let names = Names::of(&table);
-    let mut shapes = Shapes::new(bundle);
+    let mut shapes = Shapes::new(bundle, before.map(|before| &before.read_lines));
     let mut keys = Keys::new("", &table);
     keys.require("id", "an id such as id = \"my-agreement\"; alerts carry it");
     let id = keys.id("id");
@@ -57,7 +65,7 @@ pub fn compile(bundle: &Bundle) -> Result<Agreement, Vec<AgreementFault>> {
     let mut rules = rules::read(&mut keys, &names);
     let activities = activities::read(&mut keys, &names);
     let mut faults: Vec<AgreementFault> = keys.finish().into_iter().map(in_terms).collect();
-    let (of_files, repairs) = shapes.into_faults();
+    let (of_files, repairs, read_lines) = shapes.end();
     faults.extend(of_files);
     let placed = ZonePlaces::of(&zones);
     for (number, rule) in (0..).zip(&mut rules) {
@@ -68,7 +76,7 @@ pub fn compile(bundle: &Bundle) -> Result<Agreement, Vec<AgreementFault>> {
             name: name.unwrap_or_else(|| id.to_string()),
             id,
             note,
-            hash: bundle.document().hash,
+            hash: bundle.hash(),
             status,
             late_after: Span::from_secs_f64(late_after_s),
             flood,
@@ -80,6 +88,7 @@ pub fn compile(bundle: &Bundle) -> Result<Agreement, Vec<AgreementFault>> {
             rules,
             activities,
             repairs,
+            read_lines,
         }),
         _ => Err(faults),
     }

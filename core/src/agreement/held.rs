@@ -44,6 +44,19 @@ impl Shelf {
         Ok(held)
     }
 
+    /// Takes over what another agreement holds.
+    pub(super) fn adopt(&mut self, held: &Arc<Held>) -> Arc<Held> {
+        let alike = self.held.entry(print(&held.shape, 0)).or_default();
+        if let Some(own) = alike.iter().find(|own| own.shape == held.shape) {
+            return Arc::clone(own);
+        }
+        alike.push(Arc::clone(held));
+        if held.kept.is_some() {
+            self.kept_vertices += vertices(&held.shape);
+        }
+        Arc::clone(held)
+    }
+
     pub(super) fn recent(&self) -> Arc<Recent> {
         Arc::clone(&self.recent)
     }

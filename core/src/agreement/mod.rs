@@ -20,7 +20,7 @@ mod zone_places;
 mod zones;
 
 pub use bundle::Bundle;
-pub use compile::{AgreementFault, compile};
+pub use compile::{AgreementFault, compile, compile_after};
 pub use days::{DayName, DayPattern, DayPatternError};
 pub use warnings::{AgreementWarning, LONG_ACTIVITY, WIDE_ACTIVITY_M, warnings};
 pub use zone_places::ZoneBoundary;
@@ -68,6 +68,8 @@ pub struct Agreement {
     pub activities: Vec<Activity>,
     /// What was repaired in the files, in the order in which they were read.
     repairs: Vec<AgreementWarning>,
+    /// What the lines' files hold, for the next agreement.
+    read_lines: shapes::ReadLines,
 }
 
 /// At most so many new alerts of one sort in a window of time; what is beyond goes into one flood alert.

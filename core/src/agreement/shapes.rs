@@ -8,6 +8,7 @@ use super::held::{Held, Recent, Shelf};
 use super::{AgreementFault, AgreementWarning, Bundle};
 use crate::geometry::{Area, Course, Shape, ShapeFault, read_geojson};
 use crate::keys::{Keys, shown};
+use crate::log::DocumentHash;
 
 /// Repairs that are told of one file, and in all; more are counted.
 const REPAIRS_OF_FILE: usize = 20;
@@ -23,8 +24,24 @@ pub(super) struct Shapes<'b> {
     /// Files whose repairs were told.
     known: BTreeSet<String>,
     lines: BTreeMap<String, Arc<Held>>,
+    /// Of an agreement before this one.
+    before: Option<&'b ReadLines>,
+    read_lines: ReadLines,
+    /// Those of each file that was read, unless there are many.
+    repairs_of: BTreeMap<String, Vec<ShapeFault>>,
     shelf: Shelf,
     spare: Option<Arc<Course>>,
+}
+
+/// What lines' files hold, by the hash of their text: an agreement with a file for every day need not read hundreds of
+/// them again for a new day's.
+#[derive(Debug, Default)]
+pub(super) struct ReadLines(BTreeMap<String, ReadLine>);
+
+#[derive(Clone, Debug)]
+struct ReadLine {
+    held: Arc<Held>,
+    repairs: Vec<ShapeFault>,
 }
 
 /// What a line's file holds.
@@ -34,9 +51,12 @@ pub(super) struct Found {
 }
 
 impl<'b> Shapes<'b> {
-    pub(super) fn new(bundle: &'b Bundle) -> Self {
+    pub(super) fn new(bundle: &'b Bundle, before: Option<&'b ReadLines>) -> Self {
         Self {
             bundle,
+            before,
+            read_lines: ReadLines::default(),
+            repairs_of: BTreeMap::new(),
             read: BTreeMap::new(),
             faults: Vec::new(),
             repairs: Vec::new(),
@@ -48,14 +68,14 @@ impl<'b> Shapes<'b> {
         }
     }
 
-    /// What is wrong with the files, and what was repaired.
-    pub(super) fn into_faults(mut self) -> (Vec<AgreementFault>, Vec<AgreementWarning>) {
+    /// What is wrong with the files, what was repaired, and what the next agreement need not read again.
+    pub(super) fn end(mut self) -> (Vec<AgreementFault>, Vec<AgreementWarning>, ReadLines) {
         if self.untold > 0 {
             let message =
                 format!("{} more repairs are not listed; `truceline where --line` tells all of one file", self.untold);
             self.repairs.push(AgreementWarning { place: "the GeoJSON files".to_owned(), message });
         }
-        (self.faults, self.repairs)
+        (self.faults, self.repairs, self.read_lines)
     }
 
     /// The line or control area in the file that the key `file` names.
@@ -70,21 +90,38 @@ impl<'b> Shapes<'b> {
         let held = if let Some(held) = known {
             held
         } else {
-            let shape = self.shape(name)?;
-            match self.shelf.hold(shape) {
-                Ok(held) => {
-                    // Zones rarely have the file of a line: what was read need not be kept twice.
-                    self.read.remove(name);
-                    self.lines.insert(name.to_owned(), Arc::clone(&held));
+            let hash = text_hash(self.bundle.files.get(name)?);
+            let held = match self.before.and_then(|before| before.0.get(&hash)).cloned() {
+                Some(read) => {
+                    self.repaired(name, read.repairs.clone());
+                    let held = self.shelf.adopt(&read.held);
+                    self.read_lines.0.insert(hash, ReadLine { held: Arc::clone(&held), ..read });
                     held
                 }
-                Err(fault) => return self.add(name, vec![fault]),
-            }
+                None => self.read_line(name, hash)?,
+            };
+            self.lines.insert(name.to_owned(), Arc::clone(&held));
+            held
         };
         if self.spare.is_none() {
             self.spare = self.shelf.recent().course(&held);
         }
         Some(Found { held, spare: Arc::clone(self.spare.as_ref()?) })
+    }
+
+    fn read_line(&mut self, name: &str, hash: String) -> Option<Arc<Held>> {
+        let shape = self.shape(name)?;
+        match self.shelf.hold(shape) {
+            Ok(held) => {
+                // Zones rarely have the file of a line: what was read need not be kept twice.
+                self.read.remove(name);
+                if let Some(repairs) = self.repairs_of.remove(name) {
+                    self.read_lines.0.insert(hash, ReadLine { held: Arc::clone(&held), repairs });
+                }
+                Some(held)
+            }
+            Err(fault) => self.add(name, vec![fault]),
+        }
     }
 
     pub(super) fn recent(&self) -> Arc<Recent> {
@@ -144,6 +181,9 @@ impl<'b> Shapes<'b> {
         } else {
             match read_geojson(text) {
                 Ok((shape, repairs)) => {
+                    if repairs.len() <= REPAIRS_OF_FILE {
+                        self.repairs_of.insert(name.to_owned(), repairs.clone());
+                    }
                     self.repaired(name, repairs);
                     Some(shape)
                 }
@@ -177,4 +217,10 @@ impl<'b> Shapes<'b> {
         }
         None
     }
+}
+
+fn text_hash(text: &str) -> String {
+    let mut hash = DocumentHash::default();
+    hash.add(text);
+    hash.end()
 }

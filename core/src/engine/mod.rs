@@ -328,7 +328,7 @@ impl Engine {
     }
 
     fn take_agreement(&mut self, document: &Document) {
-        let Some(terms) = Terms::of(document) else {
+        let Some(terms) = Terms::of(document, self.terms.as_deref()) else {
             self.frame.limits.documents += 1;
             return;
         };

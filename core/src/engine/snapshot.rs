@@ -139,7 +139,7 @@ pub(super) fn read(bytes: &[u8], documents: Documents<'_>) -> Result<Engine, Sna
     let terms = match &read.agreement {
         Some(kept) => {
             let document = kept.found("agreement", documents)?;
-            Some(Terms::of(&document).ok_or_else(|| not_valid("agreement"))?)
+            Some(Terms::of(&document, None).ok_or_else(|| not_valid("agreement"))?)
         }
         None => None,
     };

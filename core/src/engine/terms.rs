@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::agreement::{Agreement, Bundle, Hours, Line, Rule, RuleKind, compile};
+use crate::agreement::{Agreement, Bundle, Hours, Line, Rule, RuleKind, compile_after};
 use crate::id::Id;
 use crate::log::Document;
 use crate::registry::{Device, Registry, parse_registry};
@@ -51,10 +51,10 @@ impl Group {
 }
 
 impl Terms {
-    /// `None` if the document does not compile.
-    pub(super) fn of(document: &Document) -> Option<Self> {
+    /// `None` if the document does not compile. What `before` has as well is not read again.
+    pub(super) fn of(document: &Document, before: Option<&Self>) -> Option<Self> {
         let bundle = Bundle::from_document(document).ok()?;
-        let agreement = compile(&bundle).ok()?;
+        let agreement = compile_after(&bundle, before.map(|before| &before.agreement)).ok()?;
         let mut groups: [Vec<usize>; Group::COUNT] = Default::default();
         for (place, rule) in agreement.rules.iter().enumerate() {
             groups[Group::of(&rule.kind) as usize].push(place);
