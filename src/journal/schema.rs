@@ -27,7 +27,7 @@ CREATE TABLE by_time (device INTEGER NOT NULL, time INTEGER NOT NULL, offset INT
 CREATE TABLE document (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 ", "
-CREATE TABLE piece (id INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, text TEXT NOT NULL);
+CREATE TABLE piece (id INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, name TEXT NOT NULL, text TEXT NOT NULL);
 ALTER TABLE document ADD COLUMN pieces TEXT;
 "];
 
@@ -73,6 +73,8 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, JournalError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(sort)?;
     connection.busy_timeout(BUSY).map_err(sort)?;
+    // A long agreement is put together in memory: a folder for temporary files may not be writable.
+    connection.pragma_update(None, "temp_store", "MEMORY").map_err(sort)?;
     connection.set_prepared_statement_cache_capacity(32);
     let found = version(&connection).map_err(sort)?;
     refuse_newer(path, found)?;

@@ -34,27 +34,34 @@ impl Shelf {
             return Ok(Arc::clone(held));
         }
         let course = Arc::new(Course::new(shape.clone())?);
-        let vertices = vertices(&shape);
-        let keep = self.kept_vertices + vertices <= INDEXED_VERTICES || self.kept_vertices == 0;
-        if keep {
-            self.kept_vertices += vertices;
-        }
+        let keep = self.keeps(vertices(&shape));
         let held = Arc::new(Held { shape, kept: keep.then_some(course) });
         self.held.entry(print).or_default().push(Arc::clone(&held));
         Ok(held)
     }
 
-    /// Takes over what another agreement holds.
+    /// Takes over what another agreement holds; its index only as far as this one's share of indices goes.
     pub(super) fn adopt(&mut self, held: &Arc<Held>) -> Arc<Held> {
-        let alike = self.held.entry(print(&held.shape, 0)).or_default();
-        if let Some(own) = alike.iter().find(|own| own.shape == held.shape) {
+        let print = print(&held.shape, 0);
+        if let Some(own) = self.held.get(&print).into_iter().flatten().find(|own| own.shape == held.shape) {
             return Arc::clone(own);
         }
-        alike.push(Arc::clone(held));
-        if held.kept.is_some() {
-            self.kept_vertices += vertices(&held.shape);
+        let held = if held.kept.is_none() || self.keeps(vertices(&held.shape)) {
+            Arc::clone(held)
+        } else {
+            Arc::new(Held { shape: held.shape.clone(), kept: None })
+        };
+        self.held.entry(print).or_default().push(Arc::clone(&held));
+        held
+    }
+
+    /// Whether a shape of so many vertices stays indexed beside those that do already.
+    fn keeps(&mut self, vertices: usize) -> bool {
+        let keeps = self.kept_vertices + vertices <= INDEXED_VERTICES || self.kept_vertices == 0;
+        if keeps {
+            self.kept_vertices += vertices;
         }
-        Arc::clone(held)
+        keeps
     }
 
     pub(super) fn recent(&self) -> Arc<Recent> {
@@ -131,4 +138,34 @@ fn print(shape: &Shape, seed: u64) -> u64 {
 fn mixed(hash: u64, value: u64) -> u64 {
     let product = (hash ^ value).wrapping_mul(0x0100_0000_01b3);
     product ^ (product >> 29)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// A line of so many vertices.
+    fn line(number: u32, vertices: u32) -> Shape {
+        let vertex = |at: u32| LonLat::new(30.0 + f64::from(at) * 1e-5, 40.0 + f64::from(number) * 0.1).unwrap();
+        Shape::Line(vec![(0..vertices).map(vertex).collect()])
+    }
+
+    #[test]
+    fn agreements_that_follow_one_another_newest_first_keep_no_more_indices_than_one() {
+        let vertices = INDEXED_VERTICES as u32 / 10;
+        let mut before: Vec<Arc<Held>> = Vec::new();
+        for day in 0..30 {
+            let mut shelf = Shelf::default();
+            let mut held = vec![shelf.hold(line(day, vertices)).unwrap()];
+            held.extend(before.iter().map(|held| shelf.adopt(held)));
+            before = held;
+        }
+        assert_eq!(before.len(), 30);
+        assert_eq!(before.iter().filter(|held| held.kept.is_some()).count(), 10);
+        for held in &before {
+            assert!(Recent::default().course(held).is_some());
+        }
+    }
 }
