@@ -1,10 +1,11 @@
 //! Agreement and registry: from their files into the journal, at the start and when told to read them again.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 
 use tokio::sync::watch;
-use truceline_core::agreement::{Agreement, AgreementFault, Bundle, compile, compile_after};
+use truceline_core::agreement::{Agreement, AgreementFault, Bundle, compile_after};
 use truceline_core::log::{Body, Document};
 use truceline_core::registry::{Registry, parse_registry};
 
@@ -164,7 +165,8 @@ fn agreement_held(held: Option<Document>) -> FoundAgreement {
         message: format!("{fault}; set agreement.dir"),
     };
     let bundle = Bundle::from_document(&document).map_err(|error| (vec![fault(&error)], None))?;
-    let agreement = compile(&bundle).map_err(|faults| (faults.iter().map(|found| fault(found)).collect(), None))?;
+    let agreement = compile_after(Cow::Owned(bundle), None)
+        .map_err(|faults| (faults.iter().map(|found| fault(found)).collect(), None))?;
     Ok(Some((agreement, None)))
 }
 
@@ -181,7 +183,8 @@ fn agreement_of(dir: &Path, held: Option<&str>, before: Option<&Agreement>) -> F
     };
     // Read once: what is refused, and its hash, are of the same bytes.
     let bundle = read_bundle(dir).map_err(|faults| (named(faults), None))?;
-    let agreement = compile_after(&bundle, before).map_err(|faults| (named(faults), Some(bundle.hash())))?;
+    let agreement =
+        compile_after(Cow::Borrowed(&bundle), before).map_err(|faults| (named(faults), Some(bundle.hash())))?;
     let is_new = held != Some(&agreement.hash);
     Ok(Some((agreement, is_new.then(|| bundle.document()))))
 }

@@ -160,7 +160,7 @@ fn read_config(file: Option<&Path>) -> Result<Config, Vec<Fault>> {
 }
 
 fn read_agreement(dir: &Path) -> Result<Agreement, Vec<Fault>> {
-    load_agreement(dir).map(|(_, agreement)| agreement).map_err(|faults| {
+    load_agreement(dir).map_err(|faults| {
         let fault = |fault: AgreementFault| Fault { file: fault.file, place: fault.place, message: fault.message };
         faults.into_iter().map(fault).collect()
     })

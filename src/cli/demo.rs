@@ -187,7 +187,7 @@ mod tests {
         for file in &own {
             assert_eq!(std::fs::read_to_string(file).unwrap(), "mine");
         }
-        let (_, agreement) = config::load_agreement(&dir.path().join("demo-files/agreement")).unwrap();
+        let agreement = config::load_agreement(&dir.path().join("demo-files/agreement")).unwrap();
         assert_eq!(agreement.status, Status::Exercise);
         assert_eq!(agreement.id.as_str(), "example");
     }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use truceline_core::agreement::compile;
 use truceline_core::engine::{Output, Said};
 use truceline_core::id::Id;
 use truceline_core::log::{Body, Decoded, Document, Entry, ReadingEntry, RejectEntry};
@@ -19,8 +20,7 @@ use truceline_core::wire::{Encoding, RejectReason, decode_one, time_of};
 use super::failure::{json_fault, say};
 use super::input::{self, Input};
 use super::{Failure, progress};
-use crate::config::load_agreement;
-use crate::config::read_registry;
+use crate::config::{read_bundle, read_registry};
 use crate::evaluator;
 use crate::journal::{JournalError, Reader};
 
@@ -67,7 +67,11 @@ pub(super) struct ReplayArgs {
 /// Replays and prints.
 pub(super) fn run(arguments: &ReplayArgs) -> Result<(), Failure> {
     let agreement = match &arguments.agreement {
-        Some(dir) => Some(load_agreement(dir).map_err(Failure::config)?.0.document()),
+        Some(dir) => {
+            let bundle = read_bundle(dir).map_err(Failure::config)?;
+            compile(&bundle).map_err(Failure::config)?;
+            Some(bundle.document())
+        }
         None => None,
     };
     let registry = match &arguments.devices {

@@ -1,12 +1,13 @@
 //! Reads an agreement's folder: `agreement.toml` and the GeoJSON files that it names, one by one or by their days.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use super::unreadable;
-use truceline_core::agreement::{Agreement, AgreementFault, Bundle, DayName, DayPattern, compile};
+use truceline_core::agreement::{Agreement, AgreementFault, Bundle, DayName, DayPattern, compile, compile_after};
 
 /// The files of an agreement, as far as the terms name them. A file that is named and not there is left out:
 /// [`compile`] says so, with the key that names it.
@@ -106,10 +107,8 @@ fn days(dir: &Path, pattern: &DayPattern, most: usize) -> Result<Days, String> {
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn load_agreement(dir: &Path) -> Result<(Bundle, Agreement), Vec<AgreementFault>> {
-    let bundle = read_bundle(dir)?;
-    let agreement = compile(&bundle)?;
-    Ok((bundle, agreement))
+pub fn load_agreement(dir: &Path) -> Result<Agreement, Vec<AgreementFault>> {
+    compile_after(Cow::Owned(read_bundle(dir)?), None)
 }
 
 fn fault(file: &str, message: String) -> AgreementFault {
@@ -121,14 +120,15 @@ fn read(dir: &Path, name: &str, most: usize) -> Result<Option<String>, String> {
     let path = dir.join(name);
     let fault = |error: &std::io::Error| unreadable(error, "a file");
     // Looked at before it is opened: opening a named pipe would wait for its other end.
-    match std::fs::metadata(&path) {
-        Ok(metadata) if metadata.is_file() => {}
+    let size = match std::fs::metadata(&path) {
+        Ok(metadata) if metadata.is_file() => metadata.len(),
         Ok(_) => return Err("is not a file; replace it by one".to_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(fault(&error)),
-    }
+    };
     let file = File::open(&path).map_err(|error| fault(&error))?;
-    let mut bytes = Vec::new();
+    // One more than there is: a vector that is full is doubled before its end is found.
+    let mut bytes = Vec::with_capacity(size.min(most as u64) as usize + 1);
     file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| fault(&error))?;
     if bytes.len() > most {
         return Err(format!("is larger than {} MiB; make it smaller", most >> 20));

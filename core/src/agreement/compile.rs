@@ -1,5 +1,6 @@
 //! From the files to validated, indexed terms.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use toml::{Table, Value};
@@ -33,21 +34,22 @@ const LATE_AFTER_S: f64 = 300.0;
 /// # Errors
 /// All that is wrong with the terms, in the file's order, and then with the GeoJSON files.
 pub fn compile(bundle: &Bundle) -> Result<Agreement, Vec<AgreementFault>> {
-    compile_after(bundle, None)
+    compile_after(Cow::Borrowed(bundle), None)
 }
 
-/// As [`compile`], with the same result; files of lines that `before` has as well are not read again.
+/// As [`compile`], with the same result; files of lines that `before` has as well are not read again. Of a bundle that is
+/// given away each text is dropped once it is read, so that hundreds of days are never held as text and as shapes.
 ///
 /// # Errors
 /// As [`compile`].
-pub fn compile_after(bundle: &Bundle, before: Option<&Agreement>) -> Result<Agreement, Vec<AgreementFault>> {
-    let table = terms(bundle).map_err(|message| {
+pub fn compile_after(bundle: Cow<'_, Bundle>, before: Option<&Agreement>) -> Result<Agreement, Vec<AgreementFault>> {
+    let table = terms(&bundle).map_err(|message| {
         vec![AgreementFault { file: Bundle::TERMS.to_owned(), place: "the file".to_owned(), message }]
     })?;
     if bundle.geometry_bytes() > Bundle::MAX_BYTES {
         return Err(vec![too_large()]);
     }
-    let names = Names::of(&table);
+    let (names, hash) = (Names::of(&table), bundle.hash());
     let mut shapes = Shapes::new(bundle, before.map(|before| &before.read_lines));
     let mut keys = Keys::new("", &table);
     keys.require("id", "an id such as id = \"my-agreement\"; alerts carry it");
@@ -76,7 +78,7 @@ pub fn compile_after(bundle: &Bundle, before: Option<&Agreement>) -> Result<Agre
             name: name.unwrap_or_else(|| id.to_string()),
             id,
             note,
-            hash: bundle.hash(),
+            hash,
             status,
             late_after: Span::from_secs_f64(late_after_s),
             flood,

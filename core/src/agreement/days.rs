@@ -193,16 +193,21 @@ pub(super) struct Daily {
 }
 
 impl Daily {
-    /// The versions that the bundle's files are, in order; `None` if there is none.
-    pub(super) fn of(id: Id, pattern: &DayPattern, max_age_days: u32, bundle: &Bundle) -> Option<(Self, Vec<Day>)> {
-        let mut days: BTreeMap<Time, &String> = BTreeMap::new();
+    /// The versions that files of these names are, in order; `None` if there is none.
+    pub(super) fn of<'n>(
+        id: Id,
+        pattern: &DayPattern,
+        max_age_days: u32,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Option<(Self, Vec<Day>)> {
+        let mut days: BTreeMap<Time, &str> = BTreeMap::new();
         let mut no_date = Vec::new();
-        for name in bundle.files.keys() {
+        for name in names {
             match pattern.named(name) {
                 DayName::On(day) => {
                     days.insert(day, name);
                 }
-                DayName::NoDate => no_date.push(name.clone()),
+                DayName::NoDate => no_date.push(name.to_owned()),
                 DayName::Other => {}
             }
         }
@@ -214,7 +219,7 @@ impl Daily {
             let next = following.next();
             let end = *day + Span::from_secs(i64::from(max_age_days) * 86_400);
             versions.push(Day {
-                file: (*file).clone(),
+                file: (*file).to_owned(),
                 validity: Validity { from: Some(*day), to: Some(next.map_or(end, |next| end.min(*next))) },
             });
             if let Some(next) = next {

@@ -70,6 +70,10 @@ impl Shelf {
 }
 
 impl Held {
+    pub(super) const fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
     /// What tells it, as the line of this name, from another course.
     pub(super) fn print(&self, name: &str) -> u64 {
         let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| mixed(hash, u64::from(byte)));

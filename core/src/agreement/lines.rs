@@ -91,7 +91,7 @@ fn by_day(
         }
     };
     let Some(id) = id else { return Vec::new() };
-    let Some((found, days)) = Daily::of(id, &pattern, max_age_days, shapes.bundle()) else {
+    let Some((found, days)) = Daily::of(id, &pattern, max_age_days, shapes.names()) else {
         keys.fault("days", format!("there is no file with a date like '{text}'; add some, or correct the pattern"));
         return Vec::new();
     };

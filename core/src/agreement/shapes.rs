@@ -1,6 +1,8 @@
 //! The GeoJSON files of a bundle, each read once.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::take;
 use std::sync::Arc;
 
 use super::held::{Held, Recent, Shelf};
@@ -16,7 +18,8 @@ const REPAIRS_TOLD: usize = 200;
 
 /// Reads shapes on demand and keeps the faults of the files, and what was repaired in them.
 pub(super) struct Shapes<'b> {
-    bundle: &'b Bundle,
+    /// Those not read yet; then empty, so that text and shapes are not all held at once.
+    texts: BTreeMap<Cow<'b, str>, Cow<'b, str>>,
     read: BTreeMap<String, Option<Shape>>,
     faults: Vec<AgreementFault>,
     repairs: Vec<AgreementWarning>,
@@ -27,8 +30,8 @@ pub(super) struct Shapes<'b> {
     /// Of an agreement before this one.
     before: Option<&'b ReadLines>,
     read_lines: ReadLines,
-    /// Those of each file that was read, unless there are many.
-    repairs_of: BTreeMap<String, Vec<ShapeFault>>,
+    /// Each file that was read: the hash of its text, and its repairs unless there are many.
+    repairs_of: BTreeMap<String, (String, Vec<ShapeFault>)>,
     shelf: Shelf,
     spare: Option<Arc<Course>>,
 }
@@ -51,9 +54,15 @@ pub(super) struct Found {
 }
 
 impl<'b> Shapes<'b> {
-    pub(super) fn new(bundle: &'b Bundle, before: Option<&'b ReadLines>) -> Self {
+    pub(super) fn new(bundle: Cow<'b, Bundle>, before: Option<&'b ReadLines>) -> Self {
+        let texts = match bundle {
+            Cow::Borrowed(bundle) => {
+                bundle.files.iter().map(|(name, text)| (name.as_str().into(), text.as_str().into())).collect()
+            }
+            Cow::Owned(bundle) => bundle.files.into_iter().map(|(name, text)| (name.into(), text.into())).collect(),
+        };
         Self {
-            bundle,
+            texts,
             before,
             read_lines: ReadLines::default(),
             repairs_of: BTreeMap::new(),
@@ -86,36 +95,45 @@ impl<'b> Shapes<'b> {
 
     /// The line or control area in a file of the bundle.
     pub(super) fn course_in(&mut self, name: &str) -> Option<Found> {
-        let known = self.lines.get(name).map(Arc::clone);
-        let held = if let Some(held) = known {
-            held
-        } else {
-            let hash = text_hash(self.bundle.files.get(name)?);
-            let held = match self.before.and_then(|before| before.0.get(&hash)).cloned() {
-                Some(read) => {
-                    self.repaired(name, read.repairs.clone());
-                    let held = self.shelf.adopt(&read.held);
-                    self.read_lines.0.insert(hash, ReadLine { held: Arc::clone(&held), ..read });
-                    held
-                }
-                None => self.read_line(name, hash)?,
-            };
-            self.lines.insert(name.to_owned(), Arc::clone(&held));
-            held
-        };
+        let held = self.held(name)?;
         if self.spare.is_none() {
             self.spare = self.shelf.recent().course(&held);
         }
         Some(Found { held, spare: Arc::clone(self.spare.as_ref()?) })
     }
 
-    fn read_line(&mut self, name: &str, hash: String) -> Option<Arc<Held>> {
+    fn held(&mut self, name: &str) -> Option<Arc<Held>> {
+        if let Some(held) = self.lines.get(name) {
+            return Some(Arc::clone(held));
+        }
+        let held = match self.read_before(name) {
+            Some(held) => held,
+            None => self.read_line(name)?,
+        };
+        self.lines.insert(name.to_owned(), Arc::clone(&held));
+        Some(held)
+    }
+
+    /// What the agreement before has of a file with the same text.
+    fn read_before(&mut self, name: &str) -> Option<Arc<Held>> {
+        let before = self.before?;
+        let text = self.texts.get_mut(name)?;
+        let hash = text_hash(text);
+        let read = before.0.get(&hash)?;
+        drop(take(text));
+        self.repaired(name, read.repairs.clone());
+        let held = self.shelf.adopt(&read.held);
+        self.read_lines.0.insert(hash, ReadLine { held: Arc::clone(&held), repairs: read.repairs.clone() });
+        Some(held)
+    }
+
+    fn read_line(&mut self, name: &str) -> Option<Arc<Held>> {
         let shape = self.shape(name)?;
         match self.shelf.hold(shape) {
             Ok(held) => {
-                // Zones rarely have the file of a line: what was read need not be kept twice.
+                // What was read need not be kept twice.
                 self.read.remove(name);
-                if let Some(repairs) = self.repairs_of.remove(name) {
+                if let Some((hash, repairs)) = self.repairs_of.remove(name) {
                     self.read_lines.0.insert(hash, ReadLine { held: Arc::clone(&held), repairs });
                 }
                 Some(held)
@@ -147,8 +165,9 @@ impl<'b> Shapes<'b> {
         }
     }
 
-    pub(super) const fn bundle(&self) -> &'b Bundle {
-        self.bundle
+    /// The names of all files.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.texts.keys().map(AsRef::as_ref)
     }
 
     /// What the key `file` names, if the bundle has it.
@@ -163,7 +182,7 @@ impl<'b> Shapes<'b> {
             keys.fault("file", message);
             return None;
         }
-        if !self.bundle.files.contains_key(&name) {
+        if !self.texts.contains_key(name.as_str()) {
             keys.fault("file", format!("there is no file '{name}' beside agreement.toml; add it, or correct the name"));
             return None;
         }
@@ -174,15 +193,18 @@ impl<'b> Shapes<'b> {
         if let Some(read) = self.read.get(name) {
             return read.clone();
         }
-        let text = self.bundle.files.get(name)?;
+        if let Some(held) = self.lines.get(name) {
+            return Some(held.shape().clone());
+        }
+        let text = take(self.texts.get_mut(name)?);
         let shape = if text.len() > Bundle::MAX_FILE_BYTES {
             let message = format!("is larger than {} MiB; simplify the geometry", Bundle::MAX_FILE_BYTES >> 20);
             self.add(name, vec![ShapeFault { place: "the file".to_owned(), message }])
         } else {
-            match read_geojson(text) {
+            match read_geojson(&text) {
                 Ok((shape, repairs)) => {
                     if repairs.len() <= REPAIRS_OF_FILE {
-                        self.repairs_of.insert(name.to_owned(), repairs.clone());
+                        self.repairs_of.insert(name.to_owned(), (text_hash(&text), repairs.clone()));
                     }
                     self.repaired(name, repairs);
                     Some(shape)

@@ -1,5 +1,6 @@
 //! The agreement and the registry in force, with what the engine looks up in them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::agreement::{Agreement, Bundle, Hours, Line, Rule, RuleKind, compile_after};
@@ -54,7 +55,7 @@ impl Terms {
     /// `None` if the document does not compile. What `before` has as well is not read again.
     pub(super) fn of(document: &Document, before: Option<&Self>) -> Option<Self> {
         let bundle = Bundle::from_document(document).ok()?;
-        let agreement = compile_after(&bundle, before.map(|before| &before.agreement)).ok()?;
+        let agreement = compile_after(Cow::Owned(bundle), before.map(|before| &before.agreement)).ok()?;
         let mut groups: [Vec<usize>; Group::COUNT] = Default::default();
         for (place, rule) in agreement.rules.iter().enumerate() {
             groups[Group::of(&rule.kind) as usize].push(place);

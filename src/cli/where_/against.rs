@@ -33,7 +33,7 @@ enum Terms {
 impl Against {
     /// An agreement's folder; points without a time are as of `at`, or of the newest version.
     pub(super) fn agreement(dir: &Path, at: Option<Time>, hacc_m: f64) -> Result<Self, Failure> {
-        let (_, agreement) = load_agreement(dir).map_err(Failure::config)?;
+        let agreement = load_agreement(dir).map_err(Failure::config)?;
         let time = match at {
             Some(time) if agreement.primary_line(time).is_none() && !agreement.lines.is_empty() => {
                 return Err(Failure::usage(format!("--at {time}: no version of the primary line is in force then")));
