@@ -46,7 +46,9 @@ impl Piece<'_> {
     /// Its number; a new one unless it is kept already.
     fn keep(&self, file: &Connection) -> rusqlite::Result<i64> {
         let mut hash = DocumentHash::default();
-        [&self.name, ":", self.text].map(|part| hash.add(part));
+        for part in [&self.name, ":", self.text] {
+            hash.add(part);
+        }
         let hash = hash.end();
         let found = file
             .prepare_cached("SELECT id FROM piece WHERE hash = ?")?
