@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::height::Height;
 use super::located::Located;
 use super::terms::within_hours;
-use crate::agreement::{Agreement, Hours, Permission, Rule, RuleKind, Severity, Validity};
+use crate::agreement::{Agreement, Permission, Rule, RuleKind, Severity, Validity};
 use crate::alert::{Evidence, PlaceExtent};
 use crate::id::Id;
 use crate::time::{Span, Time};
@@ -18,6 +18,7 @@ pub(super) const IN_AREA: f64 = 0.5;
 pub const PERMITTED_FROM: f64 = 0.8;
 /// From this probability on what is not taken for permitted says that it may be.
 const MAYBE_PERMITTED_FROM: f64 = 0.05;
+const DAY: Span = Span::from_secs(86_400);
 /// Label of what a permission may apply to.
 pub(super) const MAYBE_PERMITTED: &str = "maybe_permitted";
 
@@ -109,14 +110,15 @@ pub(super) fn in_force(rule: &Rule, time: Time) -> bool {
 /// When next after `time` the rule may come into force or go out of it.
 pub(super) fn next_change(rule: &Rule, time: Time) -> Option<Time> {
     let Validity { from, to } = rule.validity;
-    let day = Span::from_secs(86_400);
-    let midnight = Time::from_nanos(time.nanos() - time.nanos().rem_euclid(day.nanos()));
-    let of_day = |second: u32| {
-        let today = midnight + Span::from_secs(i64::from(second));
-        if today > time { today } else { today + day }
-    };
-    let hours = rule.hours.iter().flat_map(|hours| [hours.from_s, hours.to_s]).map(of_day);
+    let hours = rule.hours.iter().flat_map(|hours| [hours.from_s, hours.to_s]).map(|second| next_at(second, time));
     from.into_iter().chain(to).filter(|change| *change > time).chain(hours).min()
+}
+
+/// When next after `time` it is this second of a day.
+fn next_at(second: u32, time: Time) -> Time {
+    let midnight = Time::from_nanos(time.nanos() - time.nanos().rem_euclid(DAY.nanos()));
+    let today = midnight + Span::from_secs(i64::from(second));
+    if today > time { today } else { today + DAY }
 }
 
 /// When next after `time` the rule comes into force; `None` if it is, or never will be.
@@ -146,41 +148,59 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Whether a permission holds, its areas with this probability.
+    /// Whether a permission holds but for its times, its areas with this probability.
     ///
-    /// What is permitted up to a height is permitted only where the height is known, with its error, to be below; what is
-    /// permitted at times, only if it is then at all moments that are possible.
+    /// What is permitted up to a height is permitted only where the height is known, with its error, to be below.
     fn holds(&self, permission: &Permission, probability: f64) -> bool {
-        let (from, to) = self.when;
-        permission.validity.contains(from)
-            && permission.validity.contains(to)
-            && (permission.hours.is_empty() || permission.hours.iter().any(|hours| throughout(*hours, from, to)))
-            && (permission.devices.is_empty() || permission.devices.contains(self.device))
+        (permission.devices.is_empty() || permission.devices.contains(self.device))
             && (permission.classes.is_empty() || permission.classes.contains(self.class))
             && permission.max_alt_agl_m.is_none_or(|max| self.height.is_some_and(|height| height.surely_up_to(max)))
             && (permission.areas.is_empty()
                 || self.located.is_some_and(|located| located.in_any(&permission.areas) >= probability))
     }
 
-    /// The first of the rule's permissions that allows this all the same.
+    /// The first of the rule's permissions that allows this all the same, at all moments that are possible.
     pub(super) fn permitted<'a>(&self, rule: &'a Rule) -> Option<Permitted<'a>> {
-        (1..).zip(&rule.permitted).find(|(_, permission)| self.holds(permission, PERMITTED_FROM))
+        let allows =
+            |permission: &Permission| throughout(permission, self.when) && self.holds(permission, PERMITTED_FROM);
+        (1..).zip(&rule.permitted).find(|(_, permission)| allows(permission))
     }
 
     /// The label of what none allows, if one may.
     pub(super) fn label(&self, rule: &Rule) -> Option<String> {
-        let may = rule.permitted.iter().any(|permission| self.holds(permission, MAYBE_PERMITTED_FROM));
+        let may = rule
+            .permitted
+            .iter()
+            .any(|permission| sometime(permission, self.when) && self.holds(permission, MAYBE_PERMITTED_FROM));
         may.then(|| MAYBE_PERMITTED.to_owned())
     }
 }
 
-/// Whether it is within these hours of a day from one moment to another.
-fn throughout(hours: Hours, from: Time, to: Time) -> bool {
-    let day = Span::from_secs(86_400);
-    let midnight = Time::from_nanos(from.nanos() - from.nanos().rem_euclid(day.nanos()));
-    let end = midnight + Span::from_secs(i64::from(hours.to_s));
-    let end = if end > from { end } else { end + day };
-    within_hours(&[hours], from) && to <= end
+/// Whether the permission's times hold from one moment to another.
+fn throughout(permission: &Permission, (from, to): (Time, Time)) -> bool {
+    let Permission { hours, validity, .. } = permission;
+    // What holds for a day holds for ever.
+    let last = to.min(from + DAY);
+    let mut at = from;
+    let held = hours.is_empty() || {
+        // One of the hours goes on where another ends.
+        while at == from || at < last {
+            let now = hours.iter().filter(|one| within_hours(&[**one], at));
+            let Some(end) = now.map(|one| next_at(one.to_s, at)).max() else { break };
+            at = end;
+        }
+        at > from && at >= last
+    };
+    held && validity.contains(from) && validity.contains(to)
+}
+
+/// Whether the permission's times hold at any moment from one to another.
+fn sometime(permission: &Permission, (from, to): (Time, Time)) -> bool {
+    let Permission { hours, validity, .. } = permission;
+    let first = validity.from.map_or(from, |start| start.max(from));
+    let possible = |at: Time| at <= to && validity.contains(at);
+    let starts = || hours.iter().any(|one| possible(next_at(one.from_s, first)));
+    possible(first) && (within_hours(hours, first) || starts())
 }
 
 /// What the notified activities make of a finding: they lower its severity by a step and label it; one that

@@ -6,17 +6,20 @@ use crate::time::Span;
 
 /// Devices that are heard but not registered; beyond it those heard longest ago are forgotten.
 pub const MAX_UNKNOWN_DEVICES: usize = 20_000;
-/// Tracks of all devices together; beyond it those that arrived longest ago are forgotten.
+/// Tracks of all devices together; beyond it a sixteenth is forgotten at once: those first that no registered device
+/// shows, then those that arrived longest ago.
 pub const MAX_TRACKS: usize = 50_000;
-/// Tracks of one device; beyond it the one that arrived longest ago is forgotten.
+/// Tracks of one device; beyond it the sixteenth that arrived longest ago is forgotten.
 pub const MAX_TRACKS_PER_DEVICE: usize = 256;
 /// Sightings of one track that are kept since they came late, or lie beside what may come late: a week, one every ten
 /// minutes. Beyond it what lies between two that say the same is forgotten, then the oldest by their own time; what comes
 /// from before those is not judged.
 pub const MAX_LATE_SIGHTINGS_PER_TRACK: usize = 1_100;
-/// The same of all tracks together; beyond it those of the tracks that arrived longest ago are forgotten.
+/// The same of all tracks together; beyond it a sixteenth is forgotten, track by track: those first that no registered
+/// device shows, then those that arrived longest ago. What comes from before their last is not judged.
 pub const MAX_LATE_SIGHTINGS: usize = 100_000;
-/// Times in which one track was seen live that are remembered; what comes late from before is not judged.
+/// Times in which one track was seen live that are remembered; beyond it the oldest is forgotten, and what comes late from
+/// before its end is not judged.
 pub const MAX_LIVE_RUNS: usize = 64;
 /// Open alerts; beyond it the one that had evidence longest ago ends with `limit`, those first that no registered device
 /// shows.
@@ -71,8 +74,8 @@ pub struct LimitsHit {
     pub unknown_devices: u64,
     /// Tracks forgotten.
     pub tracks: u64,
-    /// Sightings that came late and were forgotten, or not judged, since what was beside them was forgotten.
-    #[serde(default)]
+    /// Sightings that came late and were forgotten, or not judged, since what was beside them was forgotten; and times
+    /// of being seen live that were forgotten.
     pub late_sightings: u64,
     /// Alerts ended with `limit`.
     pub open_alerts: u64,
@@ -91,10 +94,8 @@ pub struct LimitsHit {
     /// Readings whose stored bytes could not be decoded, and so were not judged.
     pub undecodable: u64,
     /// Devices forgotten that reported disturbed satellite reception.
-    #[serde(default)]
     pub reporters: u64,
     /// Times that whether devices are within a distance of one another was given up to find out.
-    #[serde(default)]
     pub region_searches: u64,
     /// Reported positions of devices and objects that were not believed.
     pub doubted_positions: u64,

@@ -73,7 +73,7 @@ use tracks::Tracks;
 use trail::Verdict;
 
 /// Changes whenever another output may follow from the same entries.
-pub const ENGINE_VERSION: u32 = 4;
+pub const ENGINE_VERSION: u32 = 5;
 
 /// What the engine says.
 #[derive(Clone, Debug, PartialEq)]

@@ -14,10 +14,10 @@ use std::ops::Bound::{Excluded, Unbounded};
 use serde::{Deserialize, Serialize};
 
 use super::limits::{
-    EVICTED_PART, LimitsHit, MAX_LATE_SIGHTINGS, MAX_LATE_SIGHTINGS_PER_TRACK, MAX_LIVE_RUNS, MAX_TRACK_GAP, MAX_TRACKS,
+    EVICTED_PART, LimitsHit, MAX_LATE_SIGHTINGS, MAX_LATE_SIGHTINGS_PER_TRACK, MAX_LIVE_RUNS, MAX_TRACK_GAP,
 };
 use super::record::Stand;
-use super::tracks::{Sure, TrackKey};
+use super::tracks::{Rank, Sure, TrackKey};
 use super::trail;
 use super::way::Way;
 use crate::id::Id;
@@ -48,7 +48,7 @@ pub(super) struct Mark {
 /// The past of one track.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Past {
-    arrived: Time,
+    rank: Rank,
     #[serde(with = "super::pairs")]
     seen: BTreeMap<Time, Seen>,
     /// From when to when it was seen live.
@@ -225,64 +225,78 @@ impl Past {
     }
 
     /// Forgets what says least: first what lies between two that say the same, then the oldest.
-    fn shrink(&mut self) {
+    fn shrink(&mut self, longest_gap: Span, limits: &mut LimitsHit) {
         let times: Vec<Time> = self.seen.keys().copied().collect();
         for time in times {
-            self.thin(time);
+            self.thin(time, longest_gap);
         }
         while self.seen.len() > MAX_LATE_SIGHTINGS_PER_TRACK - MAX_LATE_SIGHTINGS_PER_TRACK / EVICTED_PART {
             let Some((oldest, _)) = self.seen.pop_first() else { return };
             self.floor = self.floor.max(Some(oldest));
+            limits.late_sightings += 1;
         }
     }
 
-    /// Forgets a sighting between two that say the same and are known to be one object without it.
-    fn thin(&mut self, time: Time) {
+    /// Forgets a sighting between two that say the same and are known to be one object, and one stay, without it.
+    fn thin(&mut self, time: Time, longest_gap: Span) {
         let says_nothing = self.seen.get(&time).is_some_and(|seen| {
-            self.before(time)
-                .zip(self.after(time))
-                .is_some_and(|((_, before), (_, after))| before.says_as(seen) && after.says_as(seen))
+            self.before(time).zip(self.after(time)).is_some_and(|((from, before), (to, after))| {
+                before.says_as(seen) && after.says_as(seen) && to.since(*from) <= longest_gap
+            })
         });
         if says_nothing && self.bridged(time) {
             self.seen.remove(&time);
         }
     }
+
+    /// Forgets all that was seen, but not that it was judged; says how many sightings that were.
+    fn empty(&mut self) -> usize {
+        let newest = self.seen.last_key_value().map(|(time, _)| *time);
+        let live = self.live.last().map(|(_, end)| *end);
+        self.floor = self.floor.max(newest).max(live);
+        self.live.clear();
+        std::mem::take(&mut self.seen).len()
+    }
 }
 
 impl Pasts {
     /// The past of a track, if a sighting of then is to be judged.
-    pub(super) fn of(&mut self, key: &TrackKey, time: Time, seen: &Seen, limits: &mut LimitsHit) -> Option<&Past> {
-        self.make_room(key, limits);
-        let past = self.by_key.entry(key.clone()).or_default();
+    pub(super) fn of(
+        &mut self,
+        key: &TrackKey,
+        time: Time,
+        seen: &Seen,
+        rank: Rank,
+        limits: &mut LimitsHit,
+    ) -> Option<&Past> {
+        let past = self.touch(key, rank, limits);
         if past.takes(time, seen, limits) { Some(past) } else { None }
     }
 
     /// Keeps a sighting.
-    pub(super) fn keep(&mut self, key: &TrackKey, time: Time, seen: Seen, now: Time, limits: &mut LimitsHit) {
-        self.make_room(key, limits);
-        let past = self.by_key.entry(key.clone()).or_default();
-        past.arrived = now;
+    pub(super) fn keep(&mut self, key: &TrackKey, time: Time, seen: Seen, rank: Rank, limits: &mut LimitsHit) {
+        let past = self.touch(key, rank, limits);
         if past.floor.is_some_and(|floor| time <= floor) || past.seen.contains_key(&time) {
             return;
         }
         past.seen.insert(time, seen);
-        self.count += 1;
-        if past.seen.len() > MAX_LATE_SIGHTINGS_PER_TRACK {
-            let many = past.seen.len();
-            past.shrink();
-            self.count -= many - past.seen.len();
+        let many = past.seen.len();
+        if many > MAX_LATE_SIGHTINGS_PER_TRACK {
+            past.shrink(key.longest_gap(), limits);
         }
+        let forgotten = many - past.seen.len();
+        self.count = self.count + 1 - forgotten;
     }
 
     /// It was seen live all this time.
-    pub(super) fn was_live(&mut self, key: &TrackKey, from: Time, to: Time, limits: &mut LimitsHit) {
-        self.make_room(key, limits);
-        let past = self.by_key.entry(key.clone()).or_default();
+    pub(super) fn was_live(&mut self, key: &TrackKey, run: (Time, Time), rank: Rank, limits: &mut LimitsHit) {
+        let past = self.touch(key, rank, limits);
         if past.live.len() >= MAX_LIVE_RUNS {
             let (_, end) = past.live.remove(0);
             past.floor = past.floor.max(Some(end));
+            limits.late_sightings += 1;
         }
-        past.live.push((from, to));
+        past.live.push(run);
     }
 
     /// Its track is forgotten.
@@ -290,25 +304,30 @@ impl Pasts {
         self.count -= self.by_key.remove(key).map_or(0, |past| past.seen.len());
     }
 
+    fn touch(&mut self, key: &TrackKey, rank: Rank, limits: &mut LimitsHit) -> &mut Past {
+        self.make_room(key, limits);
+        let past = self.by_key.entry(key.clone()).or_default();
+        past.rank = rank;
+        past
+    }
+
+    /// Empties the pasts of other tracks: there are no more pasts than tracks, so none has to go as a whole.
     fn make_room(&mut self, key: &TrackKey, limits: &mut LimitsHit) {
-        let full = self.count >= MAX_LATE_SIGHTINGS;
-        if !full && (self.by_key.len() < MAX_TRACKS || self.by_key.contains_key(key)) {
+        if self.count < MAX_LATE_SIGHTINGS {
             return;
         }
-        let mut oldest: Vec<(Time, TrackKey)> = self
+        let mut first: Vec<(Rank, TrackKey)> = self
             .by_key
             .iter()
-            .filter(|(other, _)| *other != key)
-            .map(|(key, past)| (past.arrived, key.clone()))
+            .filter(|(other, past)| *other != key && !past.seen.is_empty())
+            .map(|(key, past)| (past.rank, key.clone()))
             .collect();
-        oldest.sort_unstable();
-        let room = MAX_LATE_SIGHTINGS - MAX_LATE_SIGHTINGS / EVICTED_PART;
-        let spare = MAX_TRACKS - MAX_TRACKS / EVICTED_PART;
-        for (_, key) in oldest {
-            if self.count <= room && self.by_key.len() <= spare {
+        first.sort_unstable();
+        for (_, key) in first {
+            if self.count <= MAX_LATE_SIGHTINGS - MAX_LATE_SIGHTINGS / EVICTED_PART {
                 break;
             }
-            let forgotten = self.by_key.remove(&key).map_or(0, |past| past.seen.len());
+            let forgotten = self.by_key.get_mut(&key).map_or(0, Past::empty);
             self.count -= forgotten;
             limits.late_sightings += forgotten as u64;
         }

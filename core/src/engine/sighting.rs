@@ -7,7 +7,7 @@ use super::located::{Located, SIGMAS_95_ONE_AXIS};
 use super::polar::Polar;
 use super::record::Stand;
 use super::terms::Terms;
-use super::tracks::Step;
+use super::tracks::{Rank, Step};
 use super::trail::Verdict;
 use crate::agreement::{Rule, Severity};
 use crate::alert::{Evidence, PlaceExtent};
@@ -125,6 +125,11 @@ impl<'a> Sighting<'a> {
             details: serde_json::Map::new(),
             permitted: None,
         }
+    }
+
+    /// How long what is known by it is kept.
+    pub(super) fn rank(&self, now: Time) -> Rank {
+        Rank { registered: self.device.is_some(), arrived: now }
     }
 
     /// The step of its track that it is, for something that no record looked at.
@@ -251,8 +256,9 @@ fn blurred(extent: PlaceExtent, hacc_m: f64) -> PlaceExtent {
             if hacc_m > NEGLIGIBLE * range_max_m =>
         {
             let width_deg = width_deg + 2.0 * (hacc_m / range_max_m).atan().to_degrees();
+            let hopeless = hacc_m > HOPELESS * range_max_m || width_deg >= 360.0;
             let range_max_m = range_max_m + hacc_m;
-            if hacc_m > HOPELESS * range_max_m || width_deg >= 360.0 {
+            if hopeless {
                 return PlaceExtent::Disc { position, radius_m: range_max_m };
             }
             let range_min_m = (range_min_m - hacc_m).max(0.0);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::limits::{EVICTED_PART, LimitsHit, MAX_TRACK_GAP, MAX_TRACKS, MAX_TRACKS_PER_DEVICE};
+use super::limits::{EVICTED_PART, LimitsHit, MAX_HEARD_GAP, MAX_TRACK_GAP, MAX_TRACKS, MAX_TRACKS_PER_DEVICE};
 use super::past::{Pasts, Seen};
 use super::record::Stand;
 use super::trail::{Trail, Verdict};
@@ -12,7 +12,7 @@ use super::way::Way;
 use crate::alert::Evidence;
 use crate::geometry::Side;
 use crate::id::Id;
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// Which track: a sensor's name for an object counts within one boot and one sort.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -74,6 +74,19 @@ impl TrackKey {
     pub(super) fn itself(device: &Id) -> Self {
         Self::new(device, 0, Sort::Itself, String::new())
     }
+
+    /// Between two sightings that are farther apart it is not known to have stayed where it was.
+    pub(super) fn longest_gap(&self) -> Span {
+        if self.sort == Sort::Heard { MAX_HEARD_GAP } else { MAX_TRACK_GAP }
+    }
+}
+
+/// What is kept longest: what a registered device tells, since whoever may publish can make up others; of equal ones
+/// what arrived last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Rank {
+    pub(super) registered: bool,
+    pub(super) arrived: Time,
 }
 
 /// A sighting, as far as its track goes by it.
@@ -102,7 +115,7 @@ pub(super) enum Taken<'a> {
 /// What is known of one track.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Track {
-    arrived: Time,
+    rank: Rank,
     /// Reading time of its newest sighting.
     time: Time,
     /// Until when it is known to be the same one: its latest sighting that was believed, of a watched device
@@ -181,12 +194,12 @@ impl Track {
 
 impl Tracks {
     /// Takes a sighting in.
-    pub(super) fn take(&mut self, key: &TrackKey, step: &Step, now: Time, limits: &mut LimitsHit) -> Taken<'_> {
+    pub(super) fn take(&mut self, key: &TrackKey, step: &Step, rank: Rank, limits: &mut LimitsHit) -> Taken<'_> {
         let Step { time, late, stand, fastest_mps, worth } = *step;
         if !self.by_key.contains_key(key) {
             self.make_room(key, limits);
             let track = Track {
-                arrived: now,
+                rank,
                 time,
                 known: time,
                 began: time,
@@ -201,7 +214,7 @@ impl Tracks {
             return Taken::Newest(self.by_key.entry(key.clone()).or_insert(track), false);
         }
         let Some(track) = self.by_key.get_mut(key) else { return Taken::Nothing };
-        track.arrived = now;
+        track.rank = rank;
         if time <= track.time {
             let unseen = track.live_from.is_none_or(|live| time < live);
             return if (late || track.returned) && unseen { Taken::Earlier } else { Taken::Nothing };
@@ -210,10 +223,10 @@ impl Tracks {
         let lost = time.since(track.known) > MAX_TRACK_GAP;
         if lost {
             for (time, seen) in track.ends(fastest_mps) {
-                self.past.keep(key, time, seen, now, limits);
+                self.past.keep(key, time, seen, rank, limits);
             }
             if let Some(live) = track.live_from.take() {
-                self.past.was_live(key, live, track.known, limits);
+                self.past.was_live(key, (live, track.known), rank, limits);
             }
             (track.began, track.returned) = (time, true);
         }
@@ -249,7 +262,7 @@ impl Tracks {
     pub(super) fn heard(&mut self, key: &TrackKey, time: Time, now: Time) {
         let Some(track) = self.by_key.get_mut(key) else { return };
         if time > track.known && time.since(track.known) <= MAX_TRACK_GAP {
-            (track.known, track.arrived) = (time, now);
+            (track.known, track.rank.arrived) = (time, now);
         }
     }
 
@@ -257,20 +270,20 @@ impl Tracks {
         let first = TrackKey::itself(&key.device);
         let own = || self.by_key.range(&first..).take_while(|(other, _)| other.device == key.device);
         if own().count() >= MAX_TRACKS_PER_DEVICE {
-            let mut own: Vec<(Time, TrackKey)> = own().map(|(key, track)| (track.arrived, key.clone())).collect();
+            let mut own: Vec<(Rank, TrackKey)> = own().map(|(key, track)| (track.rank, key.clone())).collect();
             own.sort_unstable();
             self.forget(own.into_iter().take(MAX_TRACKS_PER_DEVICE / EVICTED_PART), limits);
         }
         if self.by_key.len() >= MAX_TRACKS {
-            let mut all: Vec<(Time, TrackKey)> =
-                self.by_key.iter().map(|(key, track)| (track.arrived, key.clone())).collect();
+            let mut all: Vec<(Rank, TrackKey)> =
+                self.by_key.iter().map(|(key, track)| (track.rank, key.clone())).collect();
             all.sort_unstable();
             self.forget(all.into_iter().take(MAX_TRACKS / EVICTED_PART), limits);
         }
     }
 
-    fn forget(&mut self, oldest: impl Iterator<Item = (Time, TrackKey)>, limits: &mut LimitsHit) {
-        for (_, key) in oldest {
+    fn forget(&mut self, first: impl Iterator<Item = (Rank, TrackKey)>, limits: &mut LimitsHit) {
+        for (_, key) in first {
             self.by_key.remove(&key);
             self.past.forget(&key);
             limits.tracks += 1;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use truceline_core::alert::{Alert, Timeliness};
-use truceline_core::engine::MAX_LATE_SIGHTINGS_PER_TRACK;
+use truceline_core::engine::{MAX_LATE_SIGHTINGS, MAX_LATE_SIGHTINGS_PER_TRACK, MAX_LIVE_RUNS};
 use truceline_core::log::Body;
 
 use crate::crossing::RULE;
@@ -106,7 +106,7 @@ fn a_store_newest_first_beyond_the_limit_is_counted_and_nothing_is_told_twice() 
         scene.reading("st02-v1", made, 30.0 * DAY_S + i as f64 * 0.01, health(500.0));
     }
     assert!(scene.alerts().is_empty());
-    assert!(scene.engine.limits_hit().late_sightings >= 49, "{:?}", scene.engine.limits_hit());
+    assert!(scene.engine.limits_hit().late_sightings >= 50, "{:?}", scene.engine.limits_hit());
 }
 
 #[test]
@@ -130,6 +130,64 @@ fn a_snapshot_keeps_what_came_late() {
     scene.engine = truceline_core::engine::Engine::restore(&scene.engine.snapshot()).unwrap();
     scene.reading("st02-v1", 1_060.0, DAY_S + 2.0, health(-300.0));
     assert_eq!(directions(&scene.alerts()), [("a_to_b", 1)]);
+}
+
+#[test]
+fn a_store_that_comes_again_after_its_past_was_forgotten_is_not_told_again() {
+    let mut scene = Scene::new(RULE, &registry());
+    let store = [(1_000.0, 300.0), (1_060.0, -300.0)];
+    let mut now = DAY_S;
+    let mut seen = |scene: &mut Scene, track: &str, made: f64, north: f64| {
+        now += 0.001;
+        scene.reading("st01-rd01", made, now, sighting(track, "vehicle", (north, 0.0), 10.0));
+    };
+    seen(&mut scene, "t0", DAY_S, 500.0);
+    for (made, north) in store {
+        seen(&mut scene, "t0", made, north);
+    }
+    assert_eq!(directions(&scene.alerts()), [("a_to_b", 1)]);
+    let each = 1_000;
+    for i in 0..=MAX_LATE_SIGHTINGS / each {
+        seen(&mut scene, &format!("t{}", i + 1), DAY_S, 500.0);
+        for step in 0..each {
+            seen(&mut scene, &format!("t{}", i + 1), 1_000.0 + step as f64 * 60.0, 500.0);
+        }
+    }
+    let forgotten = scene.engine.limits_hit().late_sightings;
+    assert!(forgotten > 0);
+    for (made, north) in store {
+        seen(&mut scene, "t0", made, north);
+    }
+    assert_eq!(directions(&scene.alerts()), [("a_to_b", 1)]);
+    assert_eq!(scene.engine.limits_hit().late_sightings, forgotten + 2);
+}
+
+#[test]
+fn what_a_long_store_of_sounds_forgets_does_not_break_a_stay() {
+    let rule = "[[rule]]\nid = \"flight\"\nkind = \"no_flight\"\ndwell_s = 3600\ncool_down_s = 604800\n";
+    let mut scene = Scene::new(rule, &fixed("st01-ac01", "st01", 6_000.0, 0.0, "range_m = { helicopter = 800 }"));
+    let mut now = DAY_S;
+    let mut hear = |scene: &mut Scene, made: f64| {
+        now += 0.001;
+        scene.reading("st01-ac01", made, now, heard("helicopter", 0.9, None));
+    };
+    hear(&mut scene, DAY_S);
+    // All in one go but for one that breaks it until it comes.
+    for i in (0..1_200).filter(|i| *i != 600) {
+        hear(&mut scene, 1_000.0 + f64::from(i) * 5.0);
+    }
+    assert!(scene.alerts().is_empty() || scene.only_alert().details["since"] != t(0.0).to_string());
+    hear(&mut scene, 1_000.0 + 600.0 * 5.0);
+    assert_eq!(scene.only_alert().details["since"], t(1_000.0).to_string());
+}
+
+#[test]
+fn a_time_of_being_seen_live_that_is_forgotten_is_counted() {
+    let mut scene = Scene::new(RULE, &registry());
+    for i in 0..MAX_LIVE_RUNS + 2 {
+        scene.reading("st02-v1", i as f64 * 700.0, i as f64 * 700.0 + 0.2, health(500.0));
+    }
+    assert_eq!(scene.engine.limits_hit().late_sightings, 1);
 }
 
 /// A way by seconds and metres north, which of it came live, and the order in which the rest comes.

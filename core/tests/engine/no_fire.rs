@@ -354,6 +354,9 @@ fn a_place_known_worse_than_a_quarter_of_the_range_leaves_nothing_of_the_bearing
     };
     let PlaceExtent::Sector { width_deg, range_max_m, .. } = extent(100.0) else { panic!() };
     assert!((width_deg - 19.26).abs() < 0.1 && range_max_m == 1_100.0, "{width_deg} {range_max_m}");
-    let PlaceExtent::Disc { radius_m, .. } = extent(400.0) else { panic!() };
-    assert_eq!(radius_m, 1_400.0);
+    assert!(matches!(extent(240.0), PlaceExtent::Sector { range_max_m: 1_240.0, .. }));
+    for (hacc_m, radius) in [(260.0, 1_260.0), (400.0, 1_400.0)] {
+        let PlaceExtent::Disc { radius_m, .. } = extent(hacc_m) else { panic!() };
+        assert_eq!(radius_m, radius);
+    }
 }

@@ -309,3 +309,53 @@ notified_at = 2026-11-20T12:00:00Z
         assert!(!(early && alert.severity == Severity::Moderate), "{alert:#?}");
     }
 }
+
+/// A crossing at a time that nobody saw, from one second to another: the permission of its event, the labels of its alert.
+fn crossed_between(permitted: &str, from_s: f64, to_s: f64) -> (Option<String>, Option<Vec<String>>) {
+    let rule = format!("[[rule]]\nid = \"entry\"\nkind = \"crossing\"\npermitted = [{permitted}]\n");
+    let mut scene = Scene::new(&rule, &fixed("st01-rd01", "st01", 0.0, 0.0, ""));
+    scene.track(from_s, "t1", "vehicle", (200.0, 0.0), 10.0);
+    scene.track(to_s, "t1", "vehicle", (-200.0, 0.0), 10.0);
+    (events(&scene).pop().map(|event| event.permission), scene.alerts().pop().map(|alert| alert.labels))
+}
+
+#[test]
+fn permitted_hours_that_join_permit_what_lies_across_their_seam() {
+    let midnight = 12.0 * HOUR;
+    for hours in [
+        r#""00:00-24:00""#,
+        r#""22:00-02:00""#,
+        r#""22:00-24:00", "00:00-01:00""#,
+        r#""23:58-00:01", "23:00-23:59", "00:01-06:00""#,
+        r#""12:00-06:00", "06:00-12:00""#,
+    ] {
+        let (event, alert) = crossed_between(&format!("{{ hours = [{hours}] }}"), midnight - 200.0, midnight + 200.0);
+        assert!(event.is_some() && alert.is_none(), "{hours}");
+    }
+}
+
+#[test]
+fn what_may_have_been_in_permitted_times_says_so_and_what_cannot_does_not() {
+    let maybe = |permitted: &str| {
+        let (event, alert) = crossed_between(permitted, 1_000.0, 1_400.0);
+        assert_eq!(event, None, "{permitted}");
+        alert.expect("an alert").contains(&"maybe_permitted".to_owned())
+    };
+    // From 12:16:40 to 12:23:20.
+    for (permitted, expected) in [
+        (r#"{ hours = ["12:00-12:20"] }"#, true),
+        (r#"{ hours = ["12:20-13:00"] }"#, true),
+        (r#"{ hours = ["12:18-12:19"] }"#, true),
+        (r#"{ hours = ["12:00-12:18", "12:19-13:00"] }"#, true),
+        (r#"{ hours = ["12:24-12:10"] }"#, false),
+        (r#"{ hours = ["12:00-12:16", "12:24-13:00"] }"#, false),
+        ("{ valid_to = 2026-11-24T12:20:00Z }", true),
+        ("{ valid_from = 2026-11-24T12:20:00Z }", true),
+        ("{ valid_from = 2026-11-24T12:24:00Z }", false),
+        ("{ valid_to = 2026-11-24T12:16:00Z }", false),
+        (r#"{ hours = ["12:00-12:18"], valid_from = 2026-11-24T12:19:00Z }"#, false),
+        (r#"{ hours = ["12:21-13:00"], valid_to = 2026-11-24T12:20:00Z }"#, false),
+    ] {
+        assert_eq!(maybe(permitted), expected, "{permitted}");
+    }
+}

@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 use super::cluster::shared_percent;
 use super::key::{AlertKey, FLOOD, numbered};
 use super::tally::Circle;
-use crate::agreement::Severity;
 use crate::alert::PlaceExtent;
 use crate::engine::finding::Finding;
 use crate::engine::limits::{LimitsHit, MAX_FLOOD_SUBJECTS, MAX_FLOOD_SUBJECTS_TOLD};
@@ -36,7 +35,6 @@ struct Member {
     detections: u64,
     first: Time,
     last: Time,
-    severity: Severity,
 }
 
 /// The sort of a finding, for whose budget it counts: its class, what else parts alerts of one subject, and whether the
@@ -70,12 +68,13 @@ impl Flood {
 
     pub(super) fn take(&mut self, finding: &Finding<'_>, limits: &mut LimitsHit) {
         let fits = |member: &Member| {
-            let same = member.subject == finding.subject;
-            let place = match (finding.is_clustered(), member.place, finding.extent) {
+            if member.zone != finding.zone {
+                return None;
+            }
+            match (finding.is_clustered(), member.place, finding.extent) {
                 (true, Some(opened), Some(now)) => shared_percent(opened, now),
-                _ => same.then_some(100),
-            };
-            place.filter(|_| member.zone == finding.zone)
+                _ => (member.subject == finding.subject).then_some(100),
+            }
         };
         let mut best: Option<(u8, usize)> = None;
         for (i, member) in self.members.iter().enumerate() {
@@ -89,7 +88,6 @@ impl Flood {
             member.detections += finding.detections;
             member.first = member.first.min(finding.time);
             member.last = member.last.max(finding.time);
-            member.severity = member.severity.max(finding.severity);
         } else if self.members.len() < MAX_FLOOD_SUBJECTS {
             let taken = |name: &str| self.members.iter().any(|one| one.subject == name && one.zone == finding.zone);
             self.members.push(Member {
@@ -99,7 +97,6 @@ impl Flood {
                 detections: finding.detections,
                 first: finding.time,
                 last: finding.time,
-                severity: finding.severity,
             });
         } else {
             limits.flood_subjects += 1;

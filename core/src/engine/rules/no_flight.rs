@@ -14,7 +14,7 @@ use crate::engine::book::Book;
 use crate::engine::finding::PlaceBy;
 use crate::engine::frame::Frame;
 use crate::engine::height::Height;
-use crate::engine::limits::{MAX_HEARD_GAP, MAX_TRACK_GAP};
+use crate::engine::limits::MAX_TRACK_GAP;
 use crate::engine::past::{Mark, Seen};
 use crate::engine::sighting::Sighting;
 use crate::engine::terms::Group;
@@ -37,7 +37,6 @@ struct Flyer {
     /// `None`: a report that stands by itself.
     step: Option<(TrackKey, Step)>,
     facet: &'static str,
-    longest_gap: Span,
     what: String,
 }
 
@@ -58,8 +57,9 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, tracks: &mut Tracks, boo
         return;
     };
     let Step { time, late, stand, fastest_mps, .. } = *step;
+    let rank = sighting.rank(frame.now);
     let mut seen = Seen { stand, fastest_mps, anew: false, sure: Vec::new(), stays: Vec::new() };
-    match tracks.take(key, step, frame.now, &mut frame.limits) {
+    match tracks.take(key, step, rank, &mut frame.limits) {
         Taken::Newest(track, anew) => {
             seen.anew = anew;
             seen.stays = judge_beside(sighting, &flyer, Beside::Track(track), book, frame);
@@ -68,12 +68,12 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, tracks: &mut Tracks, boo
             }
         }
         Taken::Earlier => {
-            let Some(past) = tracks.past.of(key, time, &seen, &mut frame.limits) else { return };
+            let Some(past) = tracks.past.of(key, time, &seen, rank, &mut frame.limits) else { return };
             seen.stays = judge_beside(sighting, &flyer, Beside::Past(past, &seen), book, frame);
         }
         Taken::Nothing => return,
     }
-    tracks.past.keep(key, time, seen, frame.now, &mut frame.limits);
+    tracks.past.keep(key, time, seen, rank, &mut frame.limits);
 }
 
 /// Judges what flies under all rules, beside what is known of it.
@@ -84,8 +84,9 @@ fn judge_beside(
     book: &mut Book,
     frame: &mut Frame,
 ) -> Vec<Mark> {
-    let Flyer { object, height, facet, longest_gap, what, .. } = flyer;
-    let (height, facet, longest_gap) = (*height, *facet, *longest_gap);
+    let Flyer { object, height, facet, what, .. } = flyer;
+    let (height, facet) = (*height, *facet);
+    let longest_gap = flyer.step.as_ref().map_or(MAX_TRACK_GAP, |(key, _)| key.longest_gap());
     let mut marks = Vec::new();
     let located = object.extent.map(|extent| sighting.located(extent));
     for rule in sighting.terms.rules_of(Group::Flight) {
@@ -147,14 +148,7 @@ fn tracked(sighting: &Sighting<'_>, seen: &UavDetection) -> Option<Flyer> {
     let step = sighting.step(object.stand(), fastest.max(told));
 
     let height = seen.alt_agl_m.map(|alt_agl_m| Height::told(alt_agl_m, seen.place.range_m, seen.place.bearing_sd_deg));
-    Some(Flyer {
-        object,
-        height,
-        step: Some((key, step)),
-        facet: "",
-        longest_gap: MAX_TRACK_GAP,
-        what: format!("Suspected {words}"),
-    })
+    Some(Flyer { object, height, step: Some((key, step)), facet: "", what: format!("Suspected {words}") })
 }
 
 fn heard(sighting: &Sighting<'_>, detection: &Detection) -> Option<Flyer> {
@@ -174,7 +168,6 @@ fn heard(sighting: &Sighting<'_>, detection: &Detection) -> Option<Flyer> {
         height: None,
         step: Some((key, sighting.step(None, FASTEST_WINGED_MPS))),
         facet: class,
-        longest_gap: MAX_HEARD_GAP,
         what,
     })
 }
@@ -191,7 +184,6 @@ fn observed(sighting: &Sighting<'_>, report: &PatrolReport) -> Option<Flyer> {
         height: None,
         step: None,
         facet: "",
-        longest_gap: MAX_TRACK_GAP,
         what: format!("Suspected {} reported by a patrol", words(class)),
     })
 }

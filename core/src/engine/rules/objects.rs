@@ -23,6 +23,7 @@ use crate::wire::{Data, ObjectClass, Observation};
 const FASTEST_PERSON_MPS: f64 = 15.0;
 /// The same for vehicles and weapons.
 const FASTEST_VEHICLE_MPS: f64 = 60.0;
+
 /// A sensor that says that it is faster still is believed, within bounds.
 fn fastest_mps(class: ObjectClass, told_mps: Option<f64>) -> f64 {
     let fastest = match class {
@@ -157,7 +158,8 @@ fn follow(
     // A device that is watched is judged for crossings only.
     let stays = object.class.is_some();
     let Step { time, late, stand, fastest_mps, .. } = *step;
-    let (sides, stays, anew) = match tracks.take(key, step, frame.now, &mut frame.limits) {
+    let rank = sighting.rank(frame.now);
+    let (sides, stays, anew) = match tracks.take(key, step, rank, &mut frame.limits) {
         Taken::Newest(track, anew) => {
             let edge = track.is_edge(step);
             let Some(extent) = object.extent else { return };
@@ -177,13 +179,13 @@ fn follow(
         Taken::Earlier => {
             let sides = crossing::sides(sighting, object);
             let mut seen = Seen { stand, fastest_mps, anew: false, sure: sides.sure, stays: Vec::new() };
-            let Some(past) = tracks.past.of(key, time, &seen, &mut frame.limits) else { return };
+            let Some(past) = tracks.past.of(key, time, &seen, rank, &mut frame.limits) else { return };
             crossing::judge_beside(sighting, object, (past, &seen, &sides.fresh), book, frame);
             if stays && let Some(extent) = object.extent {
                 let located = sighting.located(extent);
                 seen.stays = stay::judge(sighting, object, &located, Beside::Past(past, &seen), book, frame);
             }
-            tracks.past.keep(key, time, seen, frame.now, &mut frame.limits);
+            tracks.past.keep(key, time, seen, rank, &mut frame.limits);
             return;
         }
         Taken::Nothing => return,
@@ -194,9 +196,9 @@ fn follow(
         sure.retain(|(rule, _)| fresh.contains(rule));
     }
     let seen = Seen { stand, fastest_mps, anew, sure, stays };
-    if let Some(past) = tracks.past.of(key, time, &seen, &mut frame.limits) {
+    if let Some(past) = tracks.past.of(key, time, &seen, rank, &mut frame.limits) {
         crossing::judge_beside(sighting, object, (past, &seen, &fresh), book, frame);
-        tracks.past.keep(key, time, seen, frame.now, &mut frame.limits);
+        tracks.past.keep(key, time, seen, rank, &mut frame.limits);
     }
 }
 
