@@ -10,6 +10,7 @@ mod control;
 mod deeds;
 mod ports;
 mod reload;
+mod stages;
 mod terms;
 
 use std::fmt::Display;
@@ -178,6 +179,11 @@ impl App {
         let stop_sinks = CancellationToken::new();
         let generation = Generation { number: identity, began_after: 0 };
         let sinks = start_sinks(&config, &mqtt.publisher, generation, logs(&log, &desk), &cursors, &clock, &stop_sinks);
+
+        stages::time_desk(journal.head(), evaluator.status());
+        for sink in sinks.iter().filter(|sink| sink.name == "mqtt_alerts") {
+            stages::time_stream(desk.head(), sink.status.clone(), config.viewer_delay);
+        }
 
         let reloader = Arc::new(Reloader::new(config, &journal, &desk, &clock, &terms));
         let answers = Answers {

@@ -272,6 +272,14 @@ fn every_metric_is_documented() {
         .map(str::to_owned)
         .collect();
     none("metrics that docs/metrics.md tells and nobody counts", &stale);
+    let mut rows = BTreeSet::new();
+    let twice: Vec<String> = page
+        .lines()
+        .filter(|line| line.starts_with("| `truceline_"))
+        .filter_map(|line| line.split('`').nth(1).map(str::to_owned))
+        .filter(|metric| !rows.insert(metric.clone()))
+        .collect();
+    none("metrics with two rows in docs/metrics.md", &twice);
 }
 
 #[test]

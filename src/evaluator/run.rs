@@ -129,6 +129,10 @@ impl<M: Machine> Runner<'_, M> {
         metrics::counter!("truceline_evaluator_entries_total").increment(entries.len() as u64);
         metrics::counter!("truceline_evaluator_outputs_total").increment(outputs.len() as u64);
         metrics::histogram!("truceline_evaluator_batch_seconds").record(started.elapsed().as_secs_f64());
+        if let Some(oldest) = entries.iter().next() {
+            let age = (self.ports.now)().since(oldest.arrived).secs_f64().max(0.0);
+            metrics::histogram!("truceline_evaluator_judged_seconds").record(age);
+        }
         // Entries that caused nothing need no commit of their own: a replay judges them alike.
         if outputs.is_empty() { Ok(()) } else { self.store(&outputs) }
     }

@@ -16,6 +16,9 @@ pub(crate) struct Meters {
     pub(crate) paused: Counter,
     pub(crate) stored_published: Counter,
     pub(crate) stored_refused: Counter,
+    pub(crate) stored_waiting: Gauge,
+    pub(crate) stored_unconfirmed: Gauge,
+    pub(crate) acknowledged: Histogram,
     pub(crate) connected: Gauge,
     pub(crate) in_flight: Gauge,
     pub(crate) pending_acks: Gauge,
@@ -41,6 +44,9 @@ impl Meters {
             "truceline_intake_strangers_refused_total",
             "Messages of new devices that are not registered and too many"
         );
+        describe_gauge!("truceline_intake_stored_waiting", "Devices that wait for their stored message");
+        describe_gauge!("truceline_intake_stored_unconfirmed", "Stored messages that the broker has not confirmed");
+        describe_histogram!("truceline_intake_ack_seconds", "Time from a message's arrival to its acknowledgement");
         describe_gauge!("truceline_intake_connected", "1 while connected and subscribed");
         describe_gauge!("truceline_intake_in_flight", "Messages without an answer of the journal");
         describe_gauge!("truceline_intake_full", "1 while as many messages wait for the journal as may");
@@ -59,6 +65,9 @@ impl Meters {
             paused: counter!("truceline_intake_paused_total"),
             stored_published: counter!("truceline_intake_stored_published_total"),
             stored_refused: counter!("truceline_intake_stored_refused_total"),
+            stored_waiting: gauge!("truceline_intake_stored_waiting"),
+            stored_unconfirmed: gauge!("truceline_intake_stored_unconfirmed"),
+            acknowledged: histogram!("truceline_intake_ack_seconds"),
             connected: gauge!("truceline_intake_connected"),
             in_flight: gauge!("truceline_intake_in_flight"),
             pending_acks: gauge!("truceline_intake_pending_acks"),

@@ -54,6 +54,8 @@ pub(crate) struct Session {
     /// Acknowledgements handed to the client and not written yet.
     pub(crate) unwritten: usize,
     pub(crate) connected: bool,
+    /// The message whose acknowledgement is timed, one at a time: its packet id and arrival.
+    timed: Option<(u16, Instant)>,
     judge: Judge,
     forward: mpsc::Sender<Append>,
     clock: Clock,
@@ -95,6 +97,7 @@ impl Session {
             draining: false,
             unwritten: 0,
             connected: false,
+            timed: None,
             forward,
             clock,
             registry,
@@ -113,7 +116,10 @@ impl Session {
     pub(crate) fn on_event(&mut self, event: Event) -> Result<Option<LinkFault>, IntakeError> {
         match event {
             Event::Incoming(Packet::Publish(publish)) => self.on_publish(&publish)?,
-            Event::Outgoing(Outgoing::PubAck(_)) => {
+            Event::Outgoing(Outgoing::PubAck(packet)) => {
+                if let Some((_, arrived)) = self.timed.take_if(|(timed, _)| *timed == packet) {
+                    self.meters.acknowledged.record(arrived.elapsed());
+                }
                 self.unwritten = self.unwritten.saturating_sub(1);
                 self.meters.acks.increment(1);
             }
@@ -155,6 +161,7 @@ impl Session {
         self.window.disconnected();
         self.connected = false;
         self.unwritten = 0;
+        self.timed = None;
         self.meters.reconnects.increment(1);
         let now = Instant::now();
         for subject in self.deliveries.lost() {
@@ -209,6 +216,9 @@ impl Session {
         let bodies = self.judge.judge(message, &self.registry.borrow(), now);
         // Whatever the quality of service, it is acknowledged as the protocol asks: at 0 not at all.
         let packet = (publish.qos != QoS::AtMostOnce).then_some(publish.pkid);
+        if self.timed.is_none() && self.connected {
+            self.timed = packet.map(|packet| (packet, Instant::now()));
+        }
         if bodies.is_empty() {
             self.window.pass(packet);
             return Ok(());
@@ -323,6 +333,8 @@ impl Session {
 
     /// Brings status and gauges up to date.
     pub(crate) fn report(&mut self) {
+        self.meters.stored_waiting.set(self.board.waiting() as f64);
+        self.meters.stored_unconfirmed.set(self.deliveries.len() as f64);
         let (in_flight, pending_acks) = (self.window.in_flight(), self.window.pending_acks() + self.unwritten);
         self.meters.in_flight.set(in_flight as f64);
         self.meters.pending_acks.set(pending_acks as f64);

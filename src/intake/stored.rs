@@ -193,6 +193,11 @@ impl StoredBoard {
         !self.queue.is_empty()
     }
 
+    /// How many devices wait for a message.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
     fn mark(
         &mut self,
         (station, device, boot): (&Id, &Id, u32),

@@ -193,10 +193,12 @@ impl<F: Feed, D: Delivery<F::Row>> Running<F, D> {
         let delivered = self.worker.delivery.deliver(Arc::new(rows)).await;
         self.owes = delivered.is_err();
         let delivered = delivered?;
+        let sink = self.worker.place.sink;
         if delivered.sent > 0 {
             self.contact = Some(Instant::now());
+            let late = (self.worker.now)().since(written_at + self.worker.pace.hold).secs_f64().max(0.0);
+            metrics::histogram!("truceline_sink_delivery_seconds", "sink" => sink).record(late);
         }
-        let sink = self.worker.place.sink;
         metrics::counter!("truceline_sink_sent_total", "sink" => sink).increment(delivered.sent);
         tracing::debug!(sink, rows = count, sent = delivered.sent, through = last, "delivered");
         self.advance(Step { position: last, dead_letters: delivered.dead_letters, gap }).await?;
