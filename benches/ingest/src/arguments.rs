@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::steady;
+
 /// Measures ingest.
 #[derive(Debug, Parser)]
 pub struct Arguments {
@@ -42,4 +44,6 @@ pub enum Command {
         /// Messages after which it ends; 0: it only registers its session.
         messages: usize,
     },
+    /// How long readings and alerts take at a steady rate; with --soak whether anything drifts.
+    Latency(steady::Plan),
 }

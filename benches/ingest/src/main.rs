@@ -15,6 +15,7 @@ mod process;
 mod publisher;
 mod rows;
 mod service;
+mod steady;
 
 use clap::Parser as _;
 
@@ -22,8 +23,10 @@ use arguments::{Arguments, Command};
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    if let Some(Command::Count { port, messages }) = arguments.command {
-        return counting::count(port, messages);
+    match arguments.command {
+        Some(Command::Count { port, messages }) => return counting::count(port, messages),
+        Some(Command::Latency(plan)) => return steady::run(&plan, &arguments.truceline, arguments.limits),
+        None => {}
     }
     let missed = rows::run(&rows::Plan {
         truceline: arguments.truceline,

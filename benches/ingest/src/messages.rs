@@ -61,7 +61,7 @@ fn reading(device: usize, seqs: &mut [u64], now_s: u64, draw: &mut Draw) -> serd
 }
 
 /// Seconds since 1970 as a date and a time of day (days to civil date after H. Hinnant's public-domain algorithm).
-fn rfc3339(seconds: u64) -> String {
+pub fn rfc3339(seconds: u64) -> String {
     let days = (seconds / 86_400) as i64 + 719_468;
     let era = days.div_euclid(146_097);
     let of_era = days.rem_euclid(146_097);

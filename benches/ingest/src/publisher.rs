@@ -25,19 +25,7 @@ pub fn publish(port: u16, messages: &[(String, Vec<u8>)]) -> anyhow::Result<()> 
 }
 
 fn one(port: u16, number: usize, messages: &[(String, Vec<u8>)]) -> anyhow::Result<()> {
-    let mut socket = TcpStream::connect(("127.0.0.1", port)).context("no connection to the broker")?;
-    socket.set_nodelay(true)?;
-    let name = format!("bench-publisher-{number}");
-    let mut connect = vec![0, 4];
-    connect.extend(b"MQTT");
-    connect.extend([4, 2, 0, 0, 0, name.len() as u8]);
-    connect.extend(name.as_bytes());
-    write_packet(&mut socket, 0x10, &connect)?;
-    let mut answer = [0; 4];
-    socket.read_exact(&mut answer)?;
-    if answer != [0x20, 2, 0, 0] {
-        bail!("the broker refused the publisher: {answer:?}");
-    }
+    let mut socket = connect(port, &format!("bench-publisher-{number}"))?;
     let mut acknowledged = 0;
     let mut taken = 0;
     let mut chunk = Vec::with_capacity(2 * CHUNK);
@@ -61,6 +49,23 @@ fn one(port: u16, number: usize, messages: &[(String, Vec<u8>)]) -> anyhow::Resu
     Ok(())
 }
 
+/// A connection with a session of this name.
+pub fn connect(port: u16, name: &str) -> anyhow::Result<TcpStream> {
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).context("no connection to the broker")?;
+    socket.set_nodelay(true)?;
+    let mut connect = vec![0, 4];
+    connect.extend(b"MQTT");
+    connect.extend([4, 2, 0, 0, 0, name.len() as u8]);
+    connect.extend(name.as_bytes());
+    write_packet(&mut socket, 0x10, &connect)?;
+    let mut answer = [0; 4];
+    socket.read_exact(&mut answer)?;
+    if answer != [0x20, 2, 0, 0] {
+        bail!("the broker refused the publisher: {answer:?}");
+    }
+    Ok(socket)
+}
+
 /// Counts the PUBACKs of one read; they are all four bytes long.
 fn read_acks(socket: &mut TcpStream, buffer: &mut [u8], rest: &mut Vec<u8>) -> anyhow::Result<usize> {
     let count = socket.read(buffer)?;
@@ -76,7 +81,7 @@ fn read_acks(socket: &mut TcpStream, buffer: &mut [u8], rest: &mut Vec<u8>) -> a
     Ok(whole)
 }
 
-fn append_publish(chunk: &mut Vec<u8>, topic: &str, payload: &[u8], packet_id: u16) {
+pub fn append_publish(chunk: &mut Vec<u8>, topic: &str, payload: &[u8], packet_id: u16) {
     chunk.push(0x32);
     append_length(chunk, 2 + topic.len() + 2 + payload.len());
     chunk.extend((topic.len() as u16).to_be_bytes());
