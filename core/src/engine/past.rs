@@ -85,7 +85,7 @@ impl Seen {
     /// Whether two sightings say the same to every rule.
     fn says_as(&self, other: &Self) -> bool {
         let sides = |seen: &Self| -> Vec<_> {
-            seen.sure.iter().map(|(rule, sure)| (rule.clone(), sure.side, sure.line)).collect()
+            seen.sure.iter().map(|(rule, sure)| (rule.clone(), sure.side, sure.line, sure.certain)).collect()
         };
         self.stays == other.stays && self.anew == other.anew && sides(self) == sides(other)
     }
@@ -130,16 +130,17 @@ impl Past {
         true
     }
 
-    /// The last before a sighting whose side is sure, and the first after it, if it is the same object as far as
-    /// anybody saw; each with the way from there or to there.
-    fn neighbours(&self, time: Time, seen: &Seen, rule: &Id) -> [Option<Neighbour>; 2] {
+    /// The last before a sighting whose side is certain, and the first after it, if it is the same object as far as
+    /// anybody saw; each with the way from there or to there. After it also one that is on its side and only sure: the
+    /// track was judged by that, live. And the first after it that is certain, whatever is between.
+    fn neighbours(&self, time: Time, seen: &Seen, rule: &Id) -> ([Option<Neighbour>; 2], Option<&Sure>) {
         let mut found = [None, None];
         let (mut last, mut way) = ((time, seen), Vec::new());
         for (then, earlier) in self.seen.range(..time).rev() {
             if !self.linked((then, earlier), (&last.0, last.1)) {
                 break;
             }
-            if let Some(sure) = earlier.sure_of(rule) {
+            if let Some(sure) = earlier.sure_of(rule).filter(|sure| sure.certain) {
                 way.reverse();
                 found[0] = Some((sure.clone(), way));
                 break;
@@ -147,26 +148,31 @@ impl Past {
             way.extend(earlier.stand.map(|stand| (*then, stand)));
             last = (*then, earlier);
         }
+        let side = seen.sure_of(rule).or(found[0].as_ref().map(|(before, _)| before)).map(|sure| sure.side);
         let (mut last, mut way) = ((time, seen), Vec::new());
         for (then, later) in self.seen.range((Excluded(time), Unbounded)) {
             if !self.linked((&last.0, last.1), (then, later)) {
                 break;
             }
             if let Some(sure) = later.sure_of(rule) {
-                found[1] = Some((sure.clone(), way));
-                break;
+                if found[1].is_none() && (sure.certain || Some(sure.side) == side) {
+                    found[1] = Some((sure.clone(), std::mem::take(&mut way)));
+                }
+                if sure.certain {
+                    return (found, Some(sure));
+                }
             }
             way.extend(later.stand.map(|stand| (*then, stand)));
             last = (*then, later);
         }
-        found
+        (found, None)
     }
 
     /// The crossings of a rule's line that follow from a sighting, each from a sure side to the other.
     pub(super) fn crossings(&self, time: Time, seen: &Seen, rule: &Id) -> Vec<(Sure, Sure)> {
-        let [before, after] = self.neighbours(time, seen, rule);
-        let differ = |a: &Sure, b: &Sure| a.side != b.side && a.line == b.line;
-        let known = before.as_ref().zip(after.as_ref()).is_some_and(|((before, _), (after, _))| differ(before, after));
+        let ([before, after], certain) = self.neighbours(time, seen, rule);
+        let differ = |a: &Sure, b: &Sure| a.side != b.side && a.line == b.line && b.certain;
+        let known = before.as_ref().zip(certain).is_some_and(|((before, _), certain)| differ(before, certain));
         if known && self.bridged(time) {
             return Vec::new();
         }
@@ -181,7 +187,7 @@ impl Past {
             (from, to.clone())
         };
         match (before, seen.sure_of(rule), after) {
-            (Some((before, mut way)), None, Some((after, rest))) if known => {
+            (Some((before, mut way)), None, Some((after, rest))) if differ(&before, &after) => {
                 way.extend(seen.stand.map(|stand| (time, stand)));
                 way.extend(rest);
                 vec![walk(&before, &way, &after)]

@@ -146,6 +146,10 @@ pub(super) struct Track {
 pub(super) struct Sure {
     pub(super) side: Side,
     pub(super) probability: f64,
+    /// How probably it is what the rule is about, as well as that was seen on this side.
+    pub(super) counted: f64,
+    /// That is sure enough to have crossed to this side.
+    pub(super) certain: bool,
     pub(super) time: Time,
     pub(super) stand: Stand,
     /// What was seen of it since.

@@ -65,7 +65,9 @@ fn sure(
     let a = located.side_a(rule.line.as_ref())?;
     let (side, probability) = if a >= 0.5 { (Side::A, a) } else { (Side::B, 1.0 - a) };
     let way = Way::from(time, stand);
-    let sure = Sure { side, probability, time, stand, way, line, evidence: sighting.evidence() };
+    let counted = object.counted(rule);
+    let certain = counted * probability >= sure_from(rule);
+    let sure = Sure { side, probability, counted, certain, time, stand, way, line, evidence: sighting.evidence() };
     Some((sure, probability >= sure_from(rule)))
 }
 
@@ -88,7 +90,7 @@ pub(super) fn judge(
     let Some(stand) = object.stand() else { return sides };
     let time = sighting.time();
     for rule in rules(sighting) {
-        let Some((here, is_sure)) = sure(sighting, object, stand, located, rule) else { continue };
+        let Some((mut here, is_sure)) = sure(sighting, object, stand, located, rule) else { continue };
         if track.sure.get(&rule.id).is_some_and(|sure| sure.line != here.line) {
             // The line moved, not the object.
             track.sure.remove(&rule.id);
@@ -96,10 +98,18 @@ pub(super) fn judge(
         if let Some(before) = track.sure.get_mut(&rule.id) {
             before.way.step(time, stand, fastest_mps);
             // One that is not sure to be what the rule is about waits until it is.
-            let waits = before.side != here.side && object.counted(rule) * here.probability < sure_from(rule);
+            let waits = before.side != here.side && !here.certain;
             if !is_sure || waits {
                 before.way.passes(stand);
                 continue;
+            }
+            if before.side == here.side {
+                if edge && here.certain && !before.certain {
+                    sides.fresh.push(rule.id.clone());
+                }
+                // What it is does not change when it is seen less well.
+                here.counted = here.counted.max(before.counted);
+                here.certain |= before.certain;
             }
         } else if !is_sure {
             continue;
@@ -118,13 +128,16 @@ pub(super) fn judge(
     sides
 }
 
-/// The sides that are sure of a sighting that is not the newest of its track.
+/// The sides that are sure of a sighting that is not the newest of its track, and surely of what the rule is about: what
+/// comes before it may still come, so there is no telling what waits for what.
 pub(super) fn sides(sighting: &Sighting<'_>, object: &Object) -> Sides {
     let mut sides = Sides { fresh: rules(sighting).map(|rule| rule.id.clone()).collect(), ..Sides::default() };
     let (Some(stand), Some(extent)) = (object.stand(), object.extent) else { return sides };
     let located = sighting.located(extent);
     for rule in rules(sighting) {
-        if let Some((here, true)) = sure(sighting, object, stand, &located, rule) {
+        if let Some((here, true)) = sure(sighting, object, stand, &located, rule)
+            && here.certain
+        {
             sides.sure.push((rule.id.clone(), here));
         }
     }
@@ -141,9 +154,7 @@ pub(super) fn judge_beside(
 ) {
     for rule in rules(sighting).filter(|rule| fresh.contains(&rule.id)) {
         for (before, after) in past.crossings(sighting.time(), seen, &rule.id) {
-            if object.counted(rule) * before.probability.min(after.probability) >= sure_from(rule) {
-                report(sighting, object, false, rule, (&before, &after), book, frame);
-            }
+            report(sighting, object, false, rule, (&before, &after), book, frame);
         }
     }
 }
@@ -193,7 +204,7 @@ fn report<'a>(
     if !held || !into || area < IN_AREA {
         return;
     }
-    let probability = object.counted(rule) * before.probability * after.probability * area;
+    let probability = after.counted * before.probability * after.probability * area;
     let mut finding = sighting.finding(rule, object.subject.clone(), probability);
     let (direction, words) = match after.side {
         Side::A => ("b_to_a", "from side B to side A"),
