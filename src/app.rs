@@ -301,6 +301,9 @@ impl App {
             if let Err(error) = deeds::stopped(&self.desk, self.clock.wall()) {
                 tracing::error!("the audit: {error}");
             }
+            if let Err(error) = self.desk.checkpoint() {
+                tracing::error!("{error}");
+            }
             result = self.journal.close().await.map_err(storage);
         }
         if let Some(broker) = self.broker

@@ -88,12 +88,15 @@ fn the_command_lines_that_are_shown_print_what_is_shown() {
     let path = format!("{folder}:{}", std::env::var("PATH").unwrap_or_default());
     let dir = tempfile::tempdir().expect("a folder");
     let page = page("docs/cli.md");
-    let shown = sessions(&page);
-    for subcommand in ["run", "check", "where", "replay", "export"] {
+    let mut shown = sessions(&page);
+    for subcommand in ["run", "check", "where", "replay", "export", "backup", "restore"] {
         let is_shown = shown.iter().any(|(command, _)| command.contains(&format!("truceline {subcommand} ")));
         assert!(is_shown, "{subcommand} has no example");
         assert!(page.contains(&format!("| `{subcommand}` |")), "{subcommand} is not listed");
     }
+    let of_backup = sessions(&self::page("docs/backup.md"));
+    assert!(!of_backup.is_empty());
+    shown.extend(of_backup);
     for (command, wanted) in shown {
         let mut shell = Command::new("sh");
         shell.args(["-c", &command]).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());

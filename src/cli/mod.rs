@@ -3,6 +3,7 @@
 //! Data goes to standard output, words to standard error. Exit codes: 0 done, 1 failed,
 //! 64 wrong use, 65 wrong input data, 74 storage failed, 78 wrong configuration or agreement.
 
+mod backup;
 mod check;
 mod demo;
 mod export;
@@ -51,6 +52,10 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Print what a service keeps
     Export(export::ExportArgs),
+    /// Copy all that a service keeps, while it runs
+    Backup(backup::BackupArgs),
+    /// Bring a backup back into an empty folder
+    Restore(backup::RestoreArgs),
 }
 
 /// Runs the program.
@@ -69,6 +74,8 @@ pub fn main() -> ExitCode {
         Command::Where(arguments) => where_::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
+        Command::Backup(arguments) => backup::back_up(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

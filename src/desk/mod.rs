@@ -13,6 +13,7 @@ mod apply;
 mod audit;
 mod error;
 mod events;
+mod life;
 mod read;
 mod readers;
 mod schema;
@@ -28,7 +29,9 @@ use tokio::sync::watch;
 pub use audit::AuditState;
 pub use error::DeskError;
 pub use events::{EventFilter, EventRow};
+pub use life::judged_to;
 pub use read::{AlertFilter, AlertState, Counts, EvidenceBytes, LogRow, Page};
+pub use schema::known_schema;
 
 use readers::Readers;
 

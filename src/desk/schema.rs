@@ -119,6 +119,11 @@ const STEPS: [&str; 4] = [
 ",
 ];
 
+/// The newest schema version that this program knows.
+pub const fn known_schema() -> i64 {
+    STEPS.len() as i64
+}
+
 /// Opens the file for writing, its schema brought to the newest.
 pub(super) fn open(path: &Path) -> Result<Connection, DeskError> {
     let fault = |source| DeskError::Open { path: path.to_path_buf(), source };

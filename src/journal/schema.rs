@@ -86,7 +86,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, JournalError> {
     Ok(connection)
 }
 
-fn current() -> i64 {
+pub(super) fn current() -> i64 {
     STEPS.len() as i64
 }
 
@@ -141,12 +141,14 @@ fn damaged(path: &Path, detail: String) -> JournalError {
     JournalError::Damaged { path: path.to_path_buf(), detail }
 }
 
-/// A number drawn when the journal was made; below 2^62, so that it fits wherever it is kept.
+/// Below 2^62, so that it fits wherever it is kept.
+pub(super) fn new_identity() -> u64 {
+    fastrand::u64(1..1 << 62)
+}
+
+/// A number drawn when the journal was made, or restored from a backup.
 pub(super) fn identity(file: &Connection) -> rusqlite::Result<u64> {
-    file.execute(
-        "INSERT OR IGNORE INTO meta (key, value) VALUES ('identity', ?)",
-        [fastrand::u64(1..1 << 62).cast_signed()],
-    )?;
+    file.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('identity', ?)", [new_identity().cast_signed()])?;
     file.query_row("SELECT value FROM meta WHERE key = 'identity'", [], |row| row.get::<_, i64>(0))
         .map(i64::cast_unsigned)
 }

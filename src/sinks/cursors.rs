@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 use truceline_core::time::Time;
 
 const SCHEMA: &str = "
@@ -40,6 +40,14 @@ pub enum CursorsError {
         /// The reason.
         source: rusqlite::Error,
     },
+    /// Damaged, and it cannot be set aside.
+    #[error("the sinks' file {} is damaged and cannot be set aside: {source}; remove it: all is then sent again", path.display())]
+    Aside {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
     /// Written by a newer version of the program.
     #[error("the sinks' file {} has schema {found}, this program knows {VERSION}; run the newer program, or remove the file: all is then sent again", path.display())]
     Newer {
@@ -50,10 +58,15 @@ pub enum CursorsError {
     },
 }
 
+/// The newest schema version that this program knows.
+pub const fn known_schema() -> i64 {
+    VERSION
+}
+
 /// Which life of a log a position belongs to; a restore from a backup begins a new one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Generation {
-    /// 0, then 1 more for each restore.
+    /// The journal's identity; a restored journal has another.
     pub number: u64,
     /// The last row that this generation shares with the one before.
     pub began_after: u64,
@@ -103,11 +116,28 @@ pub(super) struct Step {
 }
 
 impl Cursors {
-    /// Opens the file, made if absent.
+    /// Opens the file, made if absent; one that is damaged is set aside with a warning, and a new one begins.
     ///
     /// # Errors
     /// It cannot be opened or written, or a newer program wrote it.
     pub fn open(path: &Path) -> Result<Self, CursorsError> {
+        match Self::open_sound(path) {
+            Err(CursorsError::Sqlite { source, .. }) if is_damage(&source) => {
+                let aside =
+                    set_aside(path).map_err(|source| CursorsError::Aside { path: path.to_path_buf(), source })?;
+                tracing::warn!(
+                    "the sinks' file {} is damaged ({source}) and was set aside as {}; each sink begins again at the \
+                     beginning of its log, what had been delivered is sent again",
+                    path.display(),
+                    aside.display()
+                );
+                Self::open_sound(path)
+            }
+            other => other,
+        }
+    }
+
+    fn open_sound(path: &Path) -> Result<Self, CursorsError> {
         let fault = |source| CursorsError::Sqlite { path: path.to_path_buf(), source };
         let connection = Connection::open(path).map_err(fault)?;
         connection.busy_timeout(Duration::from_secs(10)).map_err(fault)?;
@@ -117,9 +147,28 @@ impl Cursors {
         if found > VERSION {
             return Err(CursorsError::Newer { path: path.to_path_buf(), found });
         }
-        connection.execute_batch(SCHEMA).map_err(fault)?;
-        connection.pragma_update(None, "user_version", VERSION).map_err(fault)?;
+        // The file is small: all of it is looked at, before anything is written.
+        let sound: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(fault)?;
+        if sound != "ok" {
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+            return Err(fault(rusqlite::Error::SqliteFailure(code, Some(sound))));
+        }
+        if found < VERSION {
+            connection.execute_batch(SCHEMA).map_err(fault)?;
+            connection.pragma_update(None, "user_version", VERSION).map_err(fault)?;
+        }
         Ok(Self { path: path.into(), connection: Arc::new(Mutex::new(connection)) })
+    }
+
+    /// Makes all positions those of the journal with this identity, whose log is the one that they were of.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn adopt(&self, journal: u64) -> Result<(), CursorsError> {
+        self.with(|transaction| {
+            transaction.execute("UPDATE cursor SET generation = ?1", [journal as i64])?;
+            Ok(())
+        })
     }
 
     /// Where a sink goes on; 0 at first.
@@ -227,6 +276,29 @@ impl Cursors {
             })
             .map_err(|source| CursorsError::Sqlite { path: self.path.to_path_buf(), source })
     }
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
+/// Renames the file and what SQLite keeps beside it, in place of one set aside before; its new name.
+fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
+    let named = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let aside = named(".damaged");
+    for suffix in ["-wal", "-shm"] {
+        // Without its database it is of no use, and it would be taken for the new one's.
+        match std::fs::remove_file(named(suffix)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    std::fs::rename(path, &aside)?;
+    Ok(aside)
 }
 
 fn cut(text: &str) -> &str {

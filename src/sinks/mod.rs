@@ -26,7 +26,7 @@ use truceline_core::log::Entry;
 use truceline_core::time::Time;
 
 pub use backoff::Delays;
-pub use cursors::{Cursors, CursorsError, DeadLetter, Gap, Generation};
+pub use cursors::{Cursors, CursorsError, DeadLetter, Gap, Generation, known_schema};
 pub use influx::{InfluxConfig, Logs, start_influx};
 pub use mqtt::{MqttConfig, start_mqtt};
 pub use status::{SinkState, SinkStatus};

@@ -334,6 +334,49 @@ fn a_restored_log_is_read_from_where_its_new_life_began() {
 }
 
 #[test]
+fn positions_that_a_restored_journal_takes_over_are_gone_on_from() {
+    let (_folder, cursors) = cursors();
+    let old = Generation { number: 7, began_after: 0 };
+    let new = Generation { number: 8, began_after: 0 };
+    cursors.advance(&place(old), &Step { position: 90, ..Step::default() }, Time::from_nanos(0)).unwrap();
+    assert_eq!(cursors.position(&place(new)).unwrap(), 0, "another journal's positions mean nothing");
+    cursors.adopt(8).unwrap();
+    assert_eq!(cursors.position(&place(new)).unwrap(), 90);
+}
+
+#[test]
+fn a_damaged_file_is_set_aside_and_every_sink_begins_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sinks.db");
+    let here = place(Generation::default());
+    let filled = || {
+        let cursors = Cursors::open(&path).unwrap();
+        let letter = |position| DeadLetter { position, line: "x".repeat(900), error: String::new() };
+        let dead_letters = (0..200).map(letter).collect();
+        cursors.advance(&here, &Step { position: 90, dead_letters, gap: None }, Time::from_nanos(0)).unwrap();
+    };
+    let damages: [fn(&mut Vec<u8>); 3] = [
+        |bytes| bytes[..100].fill(7),
+        |bytes| {
+            let middle = bytes.len() / 2 / 4096 * 4096;
+            bytes[middle..middle + 4096].fill(0xa5);
+        },
+        |bytes| bytes.truncate(bytes.len() / 2),
+    ];
+    for damage in damages {
+        filled();
+        let mut bytes = std::fs::read(&path).unwrap();
+        damage(&mut bytes);
+        std::fs::write(&path, &bytes).unwrap();
+        let cursors = Cursors::open(&path).expect("a new one");
+        assert_eq!(cursors.position(&here).unwrap(), 0);
+        assert_eq!(std::fs::read(folder.path().join("sinks.db.damaged")).unwrap(), bytes, "kept for whoever asks");
+        drop(cursors);
+        assert_eq!(Cursors::open(&path).unwrap().position(&here).unwrap(), 0, "and the new one is sound");
+    }
+}
+
+#[test]
 fn another_destination_begins_at_the_beginning() {
     let (_folder, cursors) = cursors();
     let at = Time::from_nanos(0);
