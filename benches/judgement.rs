@@ -3,8 +3,8 @@
 //!
 //! `decode` is what reading the stored bytes takes by itself; `judge` is the whole way of an entry through
 //! the engine, decoding included, so that the difference is the judgement. After criterion's report a table holds it
-//! against the limit that the project sets itself, by the least time of each hundred readings over all rounds: what
-//! disturbs a round only adds to it.
+//! against the limit that the project sets itself, by the median of each hundred readings over all rounds; beside it
+//! stands the least, which nothing else on the machine disturbed.
 //! With `TRUCELINE_BENCH_LIMITS=1` a limit that is missed fails the run.
 
 #![allow(clippy::expect_used, missing_docs)]
@@ -53,9 +53,9 @@ fn main() -> ExitCode {
     for (name, sort) in SORTS {
         let entries = entries(sort, &stands);
         let (before, entries) = entries.split_at(BEFORE);
-        let least = [Least::default(), Least::default()];
+        let times = [Rounds::default(), Rounds::default()];
         group.bench_function(BenchmarkId::new("decode", name), |bench| {
-            bench.iter_custom(|rounds| timed(rounds, entries, &least[0], || (), |(), some| decode(some)));
+            bench.iter_custom(|rounds| timed(rounds, entries, &times[0], || (), |(), some| decode(some)));
         });
         group.bench_function(BenchmarkId::new("judge", name), |bench| {
             let make = || {
@@ -63,9 +63,9 @@ fn main() -> ExitCode {
                 judge(&mut engine, before);
                 engine
             };
-            bench.iter_custom(|rounds| timed(rounds, entries, &least[1], make, judge));
+            bench.iter_custom(|rounds| timed(rounds, entries, &times[1], make, judge));
         });
-        rows.push((name, least.map(|least| least.ns())));
+        rows.push((name, times.map(|times| times.ns())));
     }
     group.finish();
     criterion.final_summary();
@@ -75,27 +75,32 @@ fn main() -> ExitCode {
     if strict && !met { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// The least time of each part of the entries so far.
+/// The times of each part of the entries, one for each round.
 #[derive(Default)]
-struct Least(RefCell<Vec<Duration>>);
+struct Rounds(RefCell<Vec<Vec<Duration>>>);
 
-impl Least {
-    /// Entries in a part: few enough that some round is through them undisturbed.
+impl Rounds {
+    /// Entries in a part: few enough that in some round nothing disturbs it.
     const PART: usize = 100;
 
     fn take(&self, part: usize, took: Duration) {
-        let mut least = self.0.borrow_mut();
-        match least.get_mut(part) {
-            Some(least) => *least = took.min(*least),
-            None => least.push(took),
+        let mut parts = self.0.borrow_mut();
+        if parts.len() <= part {
+            parts.push(Vec::new());
         }
+        parts[part].push(took);
     }
 
-    /// Nanoseconds a reading; none when the row was not run.
-    fn ns(&self) -> Option<f64> {
-        let least = self.0.borrow();
-        let whole: Duration = least.iter().sum();
-        (!least.is_empty()).then(|| whole.as_nanos() as f64 / READINGS as f64)
+    /// Nanoseconds a reading, by the least and by the median of each part; none when the row was not run.
+    fn ns(&self) -> Option<[f64; 2]> {
+        let mut parts = self.0.borrow_mut();
+        let mut sums = [Duration::ZERO; 2];
+        for times in parts.iter_mut() {
+            times.sort_unstable();
+            sums[0] += *times.first()?;
+            sums[1] += times[times.len() / 2];
+        }
+        (!parts.is_empty()).then(|| sums.map(|sum| sum.as_nanos() as f64 / READINGS as f64))
     }
 }
 
@@ -103,18 +108,18 @@ impl Least {
 fn timed<T>(
     rounds: u64,
     entries: &[Entry],
-    least: &Least,
+    times: &Rounds,
     make: impl Fn() -> T,
     run: impl Fn(&mut T, &[Entry]),
 ) -> Duration {
     let mut spent = Duration::ZERO;
     for _ in 0..rounds {
         let mut made = make();
-        for (number, part) in entries.chunks(Least::PART).enumerate() {
+        for (number, part) in entries.chunks(Rounds::PART).enumerate() {
             let began = Instant::now();
             run(&mut made, part);
             let took = began.elapsed();
-            least.take(number, took);
+            times.take(number, took);
             spent += took;
         }
         black_box(made);
@@ -140,18 +145,20 @@ fn judge(engine: &mut Engine, entries: &[Entry]) {
 }
 
 /// The table, and whether readings as they come are within the limit, if these were run.
-fn table(rows: &[(&str, [Option<f64>; 2])]) -> (String, bool) {
+fn table(rows: &[(&str, [Option<[f64; 2]>; 2])]) -> (String, bool) {
     let mut text =
-        format!("{:<10}{:>12}{:>12}{:>14}{:>12}\n", "reading", "decode us", "whole us", "judgement us", "limit us");
+        format!("{:<10}{:>12}{:>14}{:>12}{:>12}\n", "reading", "decode us", "judgement us", "least us", "limit us");
     let mut all = true;
-    for (name, least) in rows {
-        let [Some(decode_ns), Some(whole_ns)] = *least else { continue };
-        let judged_ns = whole_ns - decode_ns;
-        let met = judged_ns <= LIMIT_NS;
+    for (name, times) in rows {
+        let [Some(decode), Some(whole)] = *times else { continue };
+        let [least, median] = [0, 1].map(|which| whole[which] - decode[which]);
+        let met = median <= LIMIT_NS;
         all &= met || *name != MIX;
-        let [decode, whole, judged, limit] = [decode_ns, whole_ns, judged_ns, LIMIT_NS].map(|ns| ns / 1e3);
+        let [decode, median, least, limit] = [decode[1], median, least, LIMIT_NS].map(|ns| ns / 1e3);
         let word = if met { "met" } else { "NOT met" };
-        let _ = writeln!(text, "{name:<10}{decode:>12.2}{whole:>12.2}{judged:>14.2}{limit:>12.2}  {word}");
+        let _ = writeln!(text, "{name:<10}{decode:>12.2}{median:>14.2}{least:>12.2}{limit:>12.2}  {word}");
     }
+    text.push_str("    Tile38, 100 fences, an update: 5.3 us (189,000/s), measured once on another machine, not run here; it knows no\n");
+    text.push_str("    line, no probability and no rules\n");
     (text, all)
 }

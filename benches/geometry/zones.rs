@@ -18,7 +18,7 @@ const LIMIT_NS: f64 = 2_000.0;
 
 /// Runs the rows; a table of them.
 pub fn run(criterion: &mut Criterion, limits: &mut Limits) -> String {
-    let rings = zones(ZONES, 6.0);
+    let rings = zones(ZONES, 7.0);
     let queries = positions_over_zones(4_096);
     let areas: Vec<Area> = rings.iter().filter_map(|ring| Area::new(vec![vec![ring.clone()]]).ok()).collect();
     assert_eq!(areas.len(), ZONES);

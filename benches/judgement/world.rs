@@ -10,7 +10,7 @@ use truceline_core::log::{Body, Decoded, Document, Entry, ReadingEntry};
 use truceline_core::time::{Span, Time};
 use truceline_core::wire::{Encoding, TimeBasis};
 
-const LINE: &str = include_str!("../../config/agreements/example/line.geojson");
+const LINE: &str = include_str!("line.geojson");
 const DEVICES: usize = 1_000;
 pub const READINGS: usize = 20_000;
 /// Readings that come before those that are measured: the engine has run for a minute, and heard each device.
@@ -45,7 +45,9 @@ pub fn vertices() -> Vec<(f64, f64)> {
     let geometry = parsed.pointer("/geometry").or_else(|| parsed.pointer("/features/0/geometry")).unwrap_or(&parsed);
     let coordinates = geometry["coordinates"].as_array().expect("coordinates");
     let number = |value: &serde_json::Value| value.as_f64().expect("a number");
-    coordinates.iter().map(|at| (number(&at[0]), number(&at[1]))).collect()
+    let vertices: Vec<(f64, f64)> = coordinates.iter().map(|at| (number(&at[0]), number(&at[1]))).collect();
+    assert_eq!(vertices.len(), 86);
+    vertices
 }
 
 /// 45 polygons of 40 vertices and 5 strips along the line; 20 rules that go by them.

@@ -96,7 +96,7 @@ pub(super) struct BoxTree {
 impl BoxTree {
     /// Sorts `items` into the tree's order and builds it; queries name items by their new place.
     pub(super) fn build<T>(items: &mut [T], bounds: impl Fn(&T) -> Bounds) -> Self {
-        sort(items, &|item| {
+        sort::<WIDTH, T>(items, &|item| {
             let (low, high) = bounds(item);
             [low[0] + high[0], low[1] + high[1], low[2] + high[2]]
         });
@@ -208,9 +208,9 @@ impl BoxTree {
     }
 }
 
-/// Orders items so that every run of 16, 256, 4096 … is compact: median splits along the longest axis, at
-/// multiples of the greatest such run.
-pub(super) fn sort<T>(items: &mut [T], middle: &impl Fn(&T) -> Vector) {
+/// Orders items so that every run of `WIDTH`, of its square, its cube … is compact: median splits along the longest axis,
+/// at multiples of the greatest such run.
+pub(super) fn sort<const WIDTH: usize, T>(items: &mut [T], middle: &impl Fn(&T) -> Vector) {
     if items.len() <= WIDTH {
         return;
     }
@@ -233,8 +233,8 @@ pub(super) fn sort<T>(items: &mut [T], middle: &impl Fn(&T) -> Vector) {
     }
     items.select_nth_unstable_by(split, |a, b| middle(a)[axis].total_cmp(&middle(b)[axis]));
     let (left, right) = items.split_at_mut(split);
-    sort(left, middle);
-    sort(right, middle);
+    sort::<WIDTH, T>(left, middle);
+    sort::<WIDTH, T>(right, middle);
 }
 
 #[cfg(test)]
@@ -248,7 +248,7 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) as f64 / f64::from(1_u32 << 31)
         };
-        for count in [0, 1, 7, 8, 9, 63, 64, 65, 513, 4_097] {
+        for count in [0, 1, 15, 16, 17, 255, 256, 257, 4_097] {
             let mut items: Vec<Vector> =
                 (0..count).map(|_| [6.0e6 + 1e5 * number(), 1e5 * number(), 1e5 * number()]).collect();
             let tree = BoxTree::build(&mut items, |item| (*item, *item));

@@ -99,7 +99,7 @@ impl FrameTree {
                 put(west, east);
             }
         }
-        sort(&mut boxes, &|(_, [west, east, south, north])| {
+        sort::<WIDTH, _>(&mut boxes, &|(_, [west, east, south, north])| {
             [f64::from(*west) + f64::from(*east), f64::from(*south) + f64::from(*north), 0.0]
         });
         let mut tree = Self { west: all.west, nodes: Vec::new(), levels: vec![0] };
