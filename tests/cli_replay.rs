@@ -67,6 +67,9 @@ fn what_is_no_journal_is_wrong_input_and_the_journal_nearby_is_named() {
     let other = rusqlite::Connection::open(dir.path().join("other.db")).unwrap();
     other.execute_batch("CREATE TABLE t (a); PRAGMA user_version = 1;").unwrap();
     assert!(told(&dir.path().join("other.db")).contains("is no Truceline journal"));
+    other.execute_batch("CREATE TABLE entry (a)").unwrap();
+    let output = replay(&["--from-journal", text(&dir.path().join("other.db"))]);
+    assert!(stderr(&output).contains("start the service on it once"), "{}", stderr(&output));
 }
 
 #[test]

@@ -148,9 +148,7 @@ fn journal(
         return Err(not_a_journal(file));
     }
     let reader = Reader::open(file).map_err(|error| match &error {
-        JournalError::Damaged { detail, .. } if detail.contains("has no table") || detail.contains("version 0,") => {
-            not_a_journal(file)
-        }
+        JournalError::Damaged { detail, .. } if detail.contains("has no table") => not_a_journal(file),
         _ => storage(error),
     })?;
     let newest = reader.head().map_err(storage)?;

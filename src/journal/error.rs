@@ -28,6 +28,18 @@ pub enum JournalError {
         /// Ours.
         known: i64,
     },
+    /// The file was written by an older program, and whoever asks may only read it.
+    #[error(
+        "{path} has schema version {found}, this program reads {known}; start the service on it once, which brings it forward"
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
     /// The file is damaged.
     #[error("{path} is damaged ({detail}); keep a copy of it, and restore the last backup")]
     Damaged {

@@ -79,8 +79,11 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, JournalError> {
     let found = version(&connection).map_err(sort)?;
     refuse_newer(path, found)?;
     if found < current() {
-        let detail = format!("it has schema version {found}, not {}; start the service on it once", current());
-        return Err(damaged(path, detail));
+        let oldest = TABLES[0];
+        if connection.prepare(&format!("SELECT 1 FROM {oldest}")).is_err() {
+            return Err(damaged(path, format!("it has no table '{oldest}'")));
+        }
+        return Err(JournalError::Older { path: path.to_path_buf(), found, known: current() });
     }
     look_into(&connection, path)?;
     Ok(connection)
