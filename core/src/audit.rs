@@ -5,8 +5,8 @@
 //! [`Mark`] of the newest one that is kept elsewhere does.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::hash::ContentHash;
 use crate::time::Time;
 
 /// What stands for the hash before the first entry.
@@ -128,12 +128,9 @@ impl AuditEntry {
 
     /// The hash that it must have.
     pub fn expected_hash(&self) -> String {
-        use std::fmt::Write;
-        let mut hash = String::with_capacity(64);
-        for byte in Sha256::digest(self.canonical()) {
-            let _ = write!(hash, "{byte:02x}");
-        }
-        hash
+        let mut hash = ContentHash::default();
+        hash.add(self.canonical());
+        hash.end()
     }
 }
 

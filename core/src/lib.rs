@@ -10,6 +10,7 @@ pub mod audit;
 pub mod engine;
 pub mod event;
 pub mod geometry;
+pub mod hash;
 pub mod id;
 mod keys;
 pub mod log;

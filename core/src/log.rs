@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hash::ContentHash;
 use crate::id::Id;
 use crate::time::Time;
 use crate::wire::{DeviceState, Encoding, Fault, Reading, RejectReason, TimeBasis, decode_one};
@@ -210,30 +211,9 @@ pub struct Document {
 impl Document {
     /// A document of this text, hashed.
     pub fn new(text: String) -> Self {
-        let mut hash = DocumentHash::default();
+        let mut hash = ContentHash::default();
         hash.add(&text);
         Self { hash: hash.end(), text }
-    }
-}
-
-/// The hash of a document whose text comes in parts.
-#[derive(Clone, Debug, Default)]
-pub struct DocumentHash(sha2::Sha256);
-
-impl DocumentHash {
-    /// The next part of the text.
-    pub fn add(&mut self, part: &str) {
-        sha2::Digest::update(&mut self.0, part.as_bytes());
-    }
-
-    /// The hash of all parts as one text.
-    pub fn end(self) -> String {
-        use std::fmt::Write;
-        let mut hash = String::with_capacity(64);
-        for byte in sha2::Digest::finalize(self.0) {
-            let _ = write!(hash, "{byte:02x}");
-        }
-        hash
     }
 }
 

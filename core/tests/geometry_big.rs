@@ -7,7 +7,7 @@
 use std::f64::consts::TAU;
 
 use geographiclib_rs::{Geodesic, InverseGeodesic};
-use truceline_core::geometry::{Area, LineIndex, LonLat};
+use truceline_core::geometry::{Area, LineFix, LineIndex, LonLat};
 
 /// Numbers that look random and are the same each time.
 struct Numbers(u64);
@@ -173,16 +173,17 @@ fn agree_on(parts: Vec<Vec<LonLat>>, queries: &[LonLat], signed_m: impl Fn(LonLa
     told
 }
 
+fn distances(fix: LineFix) -> (f64, f64) {
+    (fix.distance_m, fix.signed_m)
+}
+
 #[test]
 fn a_line_of_a_hundred_thousand_vertices_is_as_brute_force_says() {
     let mut numbers = Numbers(5);
     let parts = vec![front(&mut numbers, (37.0, 48.0), 100_000)];
     let queries = queries(&mut numbers, &parts, 15);
     let index = LineIndex::new(parts.clone()).unwrap();
-    let told = agree_on(parts, &queries, |query| {
-        let fix = index.locate(query);
-        (fix.distance_m, fix.signed_m)
-    });
+    let told = agree_on(parts, &queries, |query| distances(index.locate(query)));
     assert!(told >= 12, "{told}");
 }
 
@@ -195,10 +196,7 @@ fn a_line_of_twenty_parts_is_as_brute_force_says_also_in_the_gaps() {
     // Each part is 0.1° long, and 0.02° are between two.
     queries.extend((0..5).map(|i| LonLat { lon: 20.107 + f64::from(i) * 0.36, lat: 66.0 + 0.01 * numbers.next() }));
     let index = LineIndex::new(parts.clone()).unwrap();
-    let told = agree_on(parts, &queries, |query| {
-        let fix = index.locate(query);
-        (fix.distance_m, fix.signed_m)
-    });
+    let told = agree_on(parts, &queries, |query| distances(index.locate(query)));
     assert!(told >= 12, "{told}");
 }
 
@@ -231,7 +229,7 @@ fn an_area_of_a_hundred_thousand_vertices_with_holes_is_as_brute_force_says() {
     let told = agree_on(area.boundary().parts().to_vec(), &queries, |query| {
         let fix = area.locate(query);
         assert_eq!(area.signed_m(query), fix.signed_m);
-        (fix.distance_m, fix.signed_m)
+        distances(fix)
     });
     assert!(told >= 12, "{told}");
 }

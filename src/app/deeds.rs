@@ -66,7 +66,7 @@ fn versions() -> Value {
 pub(super) fn in_force(desk: &Desk, journal: &Reader, at: Time, by: &str, from: u64) -> Result<(), DeedError> {
     let mut told = Told::of(desk, "agreement_in_force")?;
     let mut told_registry = Told::of(desk, "registry_in_force")?;
-    let entries = journal.put_in_force_after(0)?;
+    let entries = journal.put_in_force_after(told.through.min(told_registry.through))?;
     for (told, is_agreement) in [(&mut told, true), (&mut told_registry, false)] {
         told.find(entries.iter().filter(|entry| entry.1 == is_agreement));
     }

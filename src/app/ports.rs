@@ -72,7 +72,7 @@ impl evaluator::Log for JournalLog {
     }
 }
 
-impl sinks::ReadingSource for JournalLog {
+impl sinks::Source<Entry> for JournalLog {
     fn read(&self, after: u64, max: usize) -> Result<Vec<Entry>, sinks::SourceError> {
         Ok(Self::entries(self, after, max)?.iter().cloned().collect())
     }
@@ -131,12 +131,12 @@ impl evaluator::Ticks for JournalTicks {
 /// The desk's log as a sink's source.
 pub(super) struct DeskLog(pub(super) Desk);
 
-impl sinks::AlertSource for DeskLog {
-    fn read(&self, after_seq: u64, max: usize) -> Result<Vec<sinks::AlertRow>, sinks::SourceError> {
-        let rows = self.0.log(after_seq, max)?;
+impl sinks::Source<sinks::AlertRow> for DeskLog {
+    fn read(&self, after: u64, max: usize) -> Result<Vec<sinks::AlertRow>, sinks::SourceError> {
+        let rows = self.0.log(after, max)?;
         Ok(rows
             .into_iter()
-            .map(|row| sinks::AlertRow { seq: row.seq, written_at: row.written_at, alert: row.alert })
+            .map(|row| sinks::AlertRow { seq: row.seq, written_at: row.written_at, said: row.alert })
             .collect())
     }
 
@@ -145,12 +145,12 @@ impl sinks::AlertSource for DeskLog {
     }
 }
 
-impl sinks::EventSource for DeskLog {
-    fn read(&self, after_seq: u64, max: usize) -> Result<Vec<sinks::EventRow>, sinks::SourceError> {
-        let rows = self.0.event_log(after_seq, max)?;
+impl sinks::Source<sinks::EventRow> for DeskLog {
+    fn read(&self, after: u64, max: usize) -> Result<Vec<sinks::EventRow>, sinks::SourceError> {
+        let rows = self.0.event_log(after, max)?;
         Ok(rows
             .into_iter()
-            .map(|row| sinks::EventRow { seq: row.seq, written_at: row.written_at, event: row.event })
+            .map(|row| sinks::EventRow { seq: row.seq, written_at: row.written_at, said: row.event })
             .collect())
     }
 

@@ -1,6 +1,5 @@
 //! Copies of files: a database while others write to it, anything else byte by byte; hashes of what was written.
 
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
@@ -9,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
-use sha2::{Digest, Sha256};
+use truceline_core::hash::ContentHash;
 
 use super::BackupError;
 use super::error::{io, sqlite};
@@ -45,9 +44,7 @@ impl Held {
 
     /// Its size in bytes.
     pub(super) fn bytes(&self) -> Result<u64, BackupError> {
-        let pragma = |name: &str| self.connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
-        let pages = pragma("page_count").map_err(sqlite(&self.path))?;
-        Ok((pages * pragma("page_size").map_err(sqlite(&self.path))?).unsigned_abs())
+        Ok(self.pragma("page_count")? * self.pragma("page_size")?)
     }
 
     /// Writes it to `to`, one file with nothing beside it, and looks whether all of that can be read.
@@ -57,7 +54,7 @@ impl Held {
         copy.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF").map_err(sqlite(to))?;
         {
             let backup = Backup::new(&self.connection, &mut copy).map_err(sqlite(&self.path))?;
-            let page = self.bytes()? / u64::from(self.pages()?.max(1));
+            let page = self.pragma("page_size")?;
             let mut done = 0;
             loop {
                 // Within the open transaction no step begins anew when the service writes.
@@ -85,8 +82,9 @@ impl Held {
         copy.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(sqlite(to))
     }
 
-    fn pages(&self) -> Result<u32, BackupError> {
-        self.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).map_err(sqlite(&self.path))
+    fn pragma(&self, name: &str) -> Result<u64, BackupError> {
+        let value = self.connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+        value.map(i64::unsigned_abs).map_err(sqlite(&self.path))
     }
 }
 
@@ -129,22 +127,18 @@ pub(super) fn plain(from: &Path, to: &Path, progress: Progress) -> Result<Option
 }
 
 fn pass_on(mut from: File, to: &mut dyn Write, progress: Progress) -> std::io::Result<(u64, String)> {
-    let mut hash = Sha256::new();
+    let mut hash = ContentHash::default();
     let mut buffer = vec![0; BUFFER];
     let mut bytes = 0;
     loop {
         let length = from.read(&mut buffer)?;
         let Some(part) = buffer.get(..length).filter(|part| !part.is_empty()) else { break };
-        hash.update(part);
+        hash.add(part);
         to.write_all(part)?;
         bytes += length as u64;
         progress(length as u64);
     }
-    let mut digits = String::with_capacity(64);
-    for byte in hash.finalize() {
-        let _ = write!(digits, "{byte:02x}");
-    }
-    Ok((bytes, digits))
+    Ok((bytes, hash.end()))
 }
 
 /// Makes a folder that only its owner may enter, or finds that it is empty.

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use truceline_core::log::{Document, DocumentHash};
+use truceline_core::hash::ContentHash;
+use truceline_core::log::Document;
 
 /// The text of a `document c`, put together again.
 pub(super) const TEXT: &str = "CASE WHEN c.pieces IS NULL THEN c.text ELSE (
@@ -45,7 +46,7 @@ pub(super) fn keep(file: &Connection, document: &Document) -> rusqlite::Result<(
 impl Piece<'_> {
     /// Its number; a new one unless it is kept already.
     fn keep(&self, file: &Connection) -> rusqlite::Result<i64> {
-        let mut hash = DocumentHash::default();
+        let mut hash = ContentHash::default();
         for part in [&self.name, ":", self.text] {
             hash.add(part);
         }

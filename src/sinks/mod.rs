@@ -7,7 +7,6 @@
 
 mod backoff;
 mod cursors;
-mod feed;
 mod influx;
 mod mqtt;
 mod status;
@@ -38,62 +37,61 @@ pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
 /// Journal time now.
 pub type Now = Arc<dyn Fn() -> Time + Send + Sync>;
 
-/// The log of readings: the journal. Its methods may block.
-pub trait ReadingSource: Send + Sync {
-    /// Up to `max` entries after offset `after`, in order.
+/// A log that sinks read. Its methods may block.
+pub trait Source<R>: Send + Sync {
+    /// Up to `max` rows after a position, in order.
     ///
     /// # Errors
     /// The log cannot be read.
-    fn read(&self, after: u64, max: usize) -> Result<Vec<Entry>, SourceError>;
+    fn read(&self, after: u64, max: usize) -> Result<Vec<R>, SourceError>;
 
-    /// The last durable offset, told after each commit.
+    /// The last durable position, told after each commit.
     fn head(&self) -> watch::Receiver<u64>;
 }
 
-/// The log of alerts. Its methods may block.
-pub trait AlertSource: Send + Sync {
-    /// Up to `max` rows after `after_seq`, in order.
-    ///
-    /// # Errors
-    /// The log cannot be read.
-    fn read(&self, after_seq: u64, max: usize) -> Result<Vec<AlertRow>, SourceError>;
+/// A row of a log.
+pub trait Row: Send + Sync + 'static {
+    /// Its position.
+    fn position(&self) -> u64;
 
-    /// The last durable `seq`, told after each commit.
-    fn head(&self) -> watch::Receiver<u64>;
+    /// Journal time from which a delay counts; never decreasing along the log.
+    fn written_at(&self) -> Time;
 }
 
-/// A row of the log of alerts.
+/// A row of the log of alerts or of that of events.
 #[derive(Clone, Debug)]
-pub struct AlertRow {
+pub struct Revision<T> {
     /// 1, 2, 3, … without gaps.
     pub seq: u64,
     /// Journal time at which it was said.
     pub written_at: Time,
     /// The revision, exact.
-    pub alert: Alert,
+    pub said: T,
 }
 
-/// The log of events. Its methods may block.
-pub trait EventSource: Send + Sync {
-    /// Up to `max` rows after `after_seq`, in order.
-    ///
-    /// # Errors
-    /// The log cannot be read.
-    fn read(&self, after_seq: u64, max: usize) -> Result<Vec<EventRow>, SourceError>;
+/// A revision of an alert.
+pub type AlertRow = Revision<Alert>;
+/// A revision of an event.
+pub type EventRow = Revision<Event>;
 
-    /// The last durable `seq`, told after each commit.
-    fn head(&self) -> watch::Receiver<u64>;
+impl Row for Entry {
+    fn position(&self) -> u64 {
+        self.offset
+    }
+
+    fn written_at(&self) -> Time {
+        self.arrived
+    }
 }
 
-/// A row of the log of events.
-#[derive(Clone, Debug)]
-pub struct EventRow {
-    /// 1, 2, 3, … without gaps.
-    pub seq: u64,
-    /// Journal time at which it was said.
-    pub written_at: Time,
-    /// The revision, exact.
-    pub event: Event,
+impl<T: Send + Sync + 'static> Row for Revision<T> {
+    fn position(&self) -> u64 {
+        self.seq
+    }
+
+    fn written_at(&self) -> Time {
+        self.written_at
+    }
 }
 
 /// A sink at work; it ends when its stop token is cancelled.

@@ -10,16 +10,15 @@ use tokio_util::sync::CancellationToken;
 use truceline_core::time::{Span, Time};
 
 use super::cursors::{Place, Step};
-use super::feed::Feed;
 use super::worker::{self, Delivered, Delivery, Pace, Setback, Worker};
 use super::*;
 
 /// A row: its position, and the second at which it was written.
-type Row = (u64, i64);
+type Pair = (u64, i64);
 
 #[derive(Clone)]
 struct World {
-    rows: Arc<Mutex<Vec<Row>>>,
+    rows: Arc<Mutex<Vec<Pair>>>,
     head: watch::Sender<u64>,
     clock: Arc<AtomicI64>,
     /// How often the clock was looked at.
@@ -44,24 +43,26 @@ enum Answer {
 struct Log(World);
 struct OtherSide(World);
 
-impl Feed for Log {
-    type Row = Row;
-    fn read(&self, after: u64, max: usize) -> Result<Vec<Row>, SourceError> {
+impl Source<Pair> for Log {
+    fn read(&self, after: u64, max: usize) -> Result<Vec<Pair>, SourceError> {
         Ok(self.0.rows.lock().unwrap().iter().filter(|row| row.0 > after).take(max).copied().collect())
     }
     fn head(&self) -> watch::Receiver<u64> {
         self.0.head.subscribe()
     }
-    fn position(row: &Row) -> u64 {
-        row.0
+}
+
+impl Row for Pair {
+    fn position(&self) -> u64 {
+        self.0
     }
-    fn written_at(row: &Row) -> Time {
-        Time::from_nanos(row.1 * 1_000_000_000)
+    fn written_at(&self) -> Time {
+        Time::from_nanos(self.1 * 1_000_000_000)
     }
 }
 
-impl Delivery<Row> for OtherSide {
-    async fn deliver(&mut self, rows: Arc<Vec<Row>>) -> Result<Delivered, Setback> {
+impl Delivery<Pair> for OtherSide {
+    async fn deliver(&mut self, rows: Arc<Vec<Pair>>) -> Result<Delivered, Setback> {
         *self.0.attempts.lock().unwrap() += 1;
         let answer = self.0.answers.lock().unwrap().pop_front();
         let mut delivered = Delivered::default();
@@ -115,7 +116,7 @@ impl World {
         let sink = worker::start(Worker {
             place: place(generation),
             pace,
-            feed: Arc::new(Log(self.clone())),
+            log: Arc::new(Log(self.clone())),
             delivery: OtherSide(self.clone()),
             cursors: cursors.clone(),
             now: Arc::new(move || {

@@ -10,8 +10,7 @@ use truceline_core::time::{Span, Time};
 
 use super::backoff::{Backoff, Delays};
 use super::cursors::{Cursors, DeadLetter, Gap, Place, Step};
-use super::feed::Feed;
-use super::{Now, RunningSink, SinkState, SinkStatus};
+use super::{Now, Row, RunningSink, SinkState, SinkStatus, Source};
 
 /// Longest sleep without a look at the journal's clock, which may run faster than ours.
 const MAX_SLEEP: Duration = Duration::from_millis(500);
@@ -19,9 +18,9 @@ const MAX_SLEEP: Duration = Duration::from_millis(500);
 pub(super) const PROBE_EVERY: Duration = Duration::from_secs(30);
 
 /// How rows get to the other side.
-pub(super) trait Delivery<Row>: Send + 'static {
+pub(super) trait Delivery<R>: Send + 'static {
     /// Returns once every row is confirmed by the other side or given up.
-    fn deliver(&mut self, rows: Arc<Vec<Row>>) -> impl Future<Output = Result<Delivered, Setback>> + Send;
+    fn deliver(&mut self, rows: Arc<Vec<R>>) -> impl Future<Output = Result<Delivered, Setback>> + Send;
 
     /// Finds out, changing nothing, whether the other side is there and lets us in.
     fn probe(&mut self) -> impl Future<Output = Result<(), Setback>> + Send;
@@ -61,10 +60,10 @@ pub(super) struct Pace {
     pub(super) delays: Delays,
 }
 
-pub(super) struct Worker<F: Feed, D> {
+pub(super) struct Worker<R, D> {
     pub(super) place: Place,
     pub(super) pace: Pace,
-    pub(super) feed: Arc<F>,
+    pub(super) log: Arc<dyn Source<R>>,
     pub(super) delivery: D,
     pub(super) cursors: Cursors,
     pub(super) now: Now,
@@ -72,7 +71,7 @@ pub(super) struct Worker<F: Feed, D> {
 }
 
 /// Starts a sink's task.
-pub(super) fn start<F: Feed, D: Delivery<F::Row>>(worker: Worker<F, D>) -> RunningSink {
+pub(super) fn start<R: Row, D: Delivery<R>>(worker: Worker<R, D>) -> RunningSink {
     let (status, told) = watch::channel(SinkStatus::default());
     let name = worker.place.sink;
     let task = tokio::spawn(async move {
@@ -88,8 +87,8 @@ pub(super) fn start<F: Feed, D: Delivery<F::Row>>(worker: Worker<F, D>) -> Runni
     RunningSink { name, status: told, task }
 }
 
-struct Running<F: Feed, D> {
-    worker: Worker<F, D>,
+struct Running<R, D> {
+    worker: Worker<R, D>,
     status: watch::Sender<SinkStatus>,
     backoff: Backoff,
     /// When the other side last confirmed something; `None` before the first time and after a probe that failed.
@@ -98,7 +97,7 @@ struct Running<F: Feed, D> {
     owes: bool,
 }
 
-impl<F: Feed, D: Delivery<F::Row>> Running<F, D> {
+impl<R: Row, D: Delivery<R>> Running<R, D> {
     async fn work(&mut self) {
         let mut position = loop {
             let (cursors, place) = (self.worker.cursors.clone(), self.worker.place.clone());
@@ -107,7 +106,7 @@ impl<F: Feed, D: Delivery<F::Row>> Running<F, D> {
                 Err(fault) => self.fail(&Setback::Unreachable(fault)).await,
             }
         };
-        let mut head = self.worker.feed.head();
+        let mut head = self.worker.log.head();
         loop {
             let end = *head.borrow_and_update();
             self.tell(|status| {
@@ -173,21 +172,21 @@ impl<F: Feed, D: Delivery<F::Row>> Running<F, D> {
             return Ok(behind);
         }
         let batch = self.worker.pace.batch;
-        let feed = Arc::clone(&self.worker.feed);
-        let mut rows = blocking(move || feed.read(position, batch)).await.map_err(Setback::Unreachable)?;
+        let log = Arc::clone(&self.worker.log);
+        let mut rows = blocking(move || log.read(position, batch)).await.map_err(Setback::Unreachable)?;
         let Some(first) = rows.first() else {
             return Err(Setback::Unreachable(format!("the log ends at {end}, yet gives nothing after {position}")));
         };
-        let (first_position, written_at) = (F::position(first), F::written_at(first));
+        let (first_position, written_at) = (first.position(), first.written_at());
         // What is missing further on begins the next round.
-        let unbroken = rows.iter().zip(first_position..).take_while(|(row, at)| F::position(row) == *at).count();
+        let unbroken = rows.iter().zip(first_position..).take_while(|(row, at)| row.position() == *at).count();
         rows.truncate(unbroken);
         let gap = (first_position > position + 1).then(|| Gap { first: position + 1, last: first_position - 1 });
         self.wait_until_due(written_at).await?;
         let due = (self.worker.now)() - self.worker.pace.hold;
         let read = rows.len();
-        rows.truncate(rows.partition_point(|row| F::written_at(row) <= due).max(1));
-        let last = rows.last().map_or(position, F::position);
+        rows.truncate(rows.partition_point(|row| row.written_at() <= due).max(1));
+        let last = rows.last().map_or(position, Row::position);
         let more_is_due = rows.len() == read && last < end;
         let count = rows.len() as u64;
         let delivered = self.worker.delivery.deliver(Arc::new(rows)).await;

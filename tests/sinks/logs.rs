@@ -3,9 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
-use truceline::sinks::{
-    AlertRow, AlertSource, Delays, EventRow, EventSource, Now, ReadingSource, RunningSink, SinkStatus, SourceError,
-};
+use truceline::sinks::{AlertRow, Delays, EventRow, Now, RunningSink, SinkStatus, Source, SourceError};
 use truceline_core::log::{Body, Decoded, Entry, ReadingEntry};
 use truceline_core::time::{Span, Time};
 use truceline_core::wire::{Encoding, TimeBasis};
@@ -30,33 +28,11 @@ impl<Row: Clone> Log<Row> {
         drop(rows);
         self.head.send_replace(held + count);
     }
-
-    fn after(&self, after: u64, max: usize) -> Vec<Row> {
-        self.rows.lock().expect("the rows").iter().skip(after as usize).take(max).cloned().collect()
-    }
 }
 
-impl ReadingSource for Log<Entry> {
-    fn read(&self, after: u64, max: usize) -> Result<Vec<Entry>, SourceError> {
-        Ok(self.after(after, max))
-    }
-    fn head(&self) -> watch::Receiver<u64> {
-        self.head.subscribe()
-    }
-}
-
-impl AlertSource for Log<AlertRow> {
-    fn read(&self, after: u64, max: usize) -> Result<Vec<AlertRow>, SourceError> {
-        Ok(self.after(after, max))
-    }
-    fn head(&self) -> watch::Receiver<u64> {
-        self.head.subscribe()
-    }
-}
-
-impl EventSource for Log<EventRow> {
-    fn read(&self, after: u64, max: usize) -> Result<Vec<EventRow>, SourceError> {
-        Ok(self.after(after, max))
+impl<R: Clone + Send + Sync> Source<R> for Log<R> {
+    fn read(&self, after: u64, max: usize) -> Result<Vec<R>, SourceError> {
+        Ok(self.rows.lock().expect("the rows").iter().skip(after as usize).take(max).cloned().collect())
     }
     fn head(&self) -> watch::Receiver<u64> {
         self.head.subscribe()
@@ -125,7 +101,7 @@ pub fn alert(seq: u64) -> AlertRow {
         "summary": "A \"summary\", with = and \\",
     }))
     .expect("an alert");
-    AlertRow { seq, written_at: at, alert }
+    AlertRow { seq, written_at: at, said: alert }
 }
 
 /// Row `seq` of the event log: 10 events in turn, all said at one moment.
@@ -144,7 +120,7 @@ pub fn event(seq: u64) -> EventRow {
         "summary": "dev-1 crossed, permitted",
     }))
     .expect("an event");
-    EventRow { seq, written_at: at, event }
+    EventRow { seq, written_at: at, said: event }
 }
 
 pub fn quick() -> Delays {

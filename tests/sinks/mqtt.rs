@@ -83,7 +83,7 @@ fn start(folder: &Path, port: u16, rows: &Arc<Log<AlertRow>>) -> (RunningSink, C
 async fn receive(received: &mut mpsc::Receiver<Received>, seqs: std::ops::RangeInclusive<u64>) -> usize {
     let mut missing: BTreeSet<(String, u32)> = seqs
         .map(|seq| {
-            let alert = alert(seq).alert;
+            let alert = alert(seq).said;
             (alert.id.to_string(), alert.revision)
         })
         .collect();

@@ -3,9 +3,11 @@
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+
+use crate::process::until;
 
 /// Runs until it is dropped.
 pub struct Broker {
@@ -38,12 +40,8 @@ impl Broker {
             .spawn()
             .context("cannot start mosquitto; `make setup` installs it")?;
         let broker = Self { child, port };
-        let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if begun.elapsed() > Duration::from_secs(20) {
-                bail!("mosquitto does not listen on port {port} after 20 s");
-            }
-            std::thread::sleep(Duration::from_millis(20));
+        if !until(Duration::from_secs(20), || TcpStream::connect(("127.0.0.1", port)).is_ok()) {
+            bail!("mosquitto does not listen on port {port} after 20 s");
         }
         Ok(broker)
     }

@@ -3,12 +3,12 @@
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
 use crate::broker::free_port;
-use crate::process::Running;
+use crate::process::{Running, until};
 
 /// Chosen here; no secret.
 const TOKEN: &str = "token-of-the-bench";
@@ -42,7 +42,6 @@ impl Influxd {
         let setup = format!(
             r#"{{"username":"bench","password":"bench-password","org":"truceline","bucket":"truceline","token":"{TOKEN}"}}"#
         );
-        let begun = Instant::now();
         let ready = || {
             TcpStream::connect(("127.0.0.1", port)).is_ok()
                 && Command::new("curl")
@@ -59,11 +58,8 @@ impl Influxd {
                     .status()
                     .is_ok_and(|status| status.success())
         };
-        while !ready() {
-            if begun.elapsed() > Duration::from_secs(60) {
-                bail!("InfluxDB cannot be set up");
-            }
-            std::thread::sleep(Duration::from_millis(100));
+        if !until(Duration::from_secs(60), ready) {
+            bail!("InfluxDB cannot be set up");
         }
         Ok(server)
     }

@@ -16,6 +16,7 @@ mod publisher;
 mod rows;
 mod service;
 mod steady;
+mod truceline;
 
 use clap::Parser as _;
 

@@ -1,19 +1,16 @@
-//! Truceline as it is measured: started, asked for its metrics, stopped.
+//! Truceline as it is measured, from its start to its stop.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
-
-use crate::broker::{Broker, free_port};
+use crate::broker::Broker;
 use crate::influxd::Influxd;
 use crate::prefill;
-use crate::process::{Running, usage};
+use crate::process::usage;
 use crate::publisher::publish;
 use crate::rows::{Load, Row};
+use crate::truceline::{Truceline, connected, metric};
 
 /// What is measured beside the plain service.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,18 +26,17 @@ pub fn measure(program: &Path, load: &Load<'_>, backlog: bool, with: With<'_>) -
     let dir = tempfile::tempdir()?;
     let broker = Broker::start(dir.path())?;
     let influxd = with.influxd.map(|influxd| Influxd::start(influxd, dir.path())).transpose()?;
-    let port = free_port()?;
-    let start = || start(program, dir.path(), broker.port, port, influxd.as_ref());
-    let connected = |page: &str| metric(page, "truceline_intake_connected") >= 1.0;
+    let start = || start(program, dir.path(), broker.port, influxd.as_ref());
     let limit = Duration::from_secs(1_800);
     let service = start()?;
-    until(port, limit, connected)?;
-    service.stop();
+    service.until("connected", limit, connected)?;
+    service.running.stop();
     if with.rows > 0 {
         prefill::fill(&dir.path().join("data/journal.db"), with.rows)?;
         let service = start()?;
-        until(port, limit, |page| connected(page) && metric(page, "truceline_evaluator_lag_entries") == 0.0)?;
-        service.stop();
+        let judged = |page: &str| connected(page) && metric(page, "truceline_evaluator_lag_entries") == 0.0;
+        service.until("all judged", limit, judged)?;
+        service.running.stop();
     }
     if backlog {
         publish(broker.port, load.messages)?;
@@ -51,81 +47,39 @@ pub fn measure(program: &Path, load: &Load<'_>, backlog: bool, with: With<'_>) -
     let service = start()?;
     let mut cpu_before_s = 0.0;
     if !backlog {
-        until(port, limit, connected)?;
-        cpu_before_s = service.usage().cpu_s;
+        service.until("connected", limit, connected)?;
+        cpu_before_s = service.running.usage().cpu_s;
         begun = Instant::now();
         publish(broker.port, load.messages)?;
     }
-    until(port, limit, |page| metric(page, "truceline_intake_readings_total") >= readings)?;
+    service.until("all stored", limit, |page| metric(page, "truceline_intake_readings_total") >= readings)?;
     let seconds = begun.elapsed().as_secs_f64();
-    until(port, limit, |page| {
+    service.until("all judged", limit, |page| {
         metric(page, "truceline_evaluator_entries_total") >= readings
             && metric(page, "truceline_evaluator_lag_entries") == 0.0
     })?;
     let judged = begun.elapsed().as_secs_f64();
     let mut delivered = None;
     if influxd.is_some() {
-        until(port, limit, |page| metric(page, "truceline_sink_sent_total{sink=\"influxdb_readings\"}") >= readings)?;
+        let sent = "truceline_sink_sent_total{sink=\"influxdb_readings\"}";
+        service.until("all in InfluxDB", limit, |page| metric(page, sent) >= readings)?;
         delivered = Some(begun.elapsed().as_secs_f64());
     }
     let broker_cpu_s = usage(broker.pid()).cpu_s - broker_before;
-    let mut usage = service.usage();
+    let mut usage = service.running.usage();
     usage.cpu_s -= cpu_before_s;
-    service.stop();
+    service.running.stop();
     let influxd_cpu_s = influxd.map_or(0.0, |influxd| influxd.running.usage().cpu_s);
     Ok(Row { seconds, judged, delivered, usage, broker_cpu_s, influxd_cpu_s })
 }
 
-fn start(program: &Path, dir: &Path, broker: u16, port: u16, influxd: Option<&Influxd>) -> anyhow::Result<Running> {
-    let mut command = Command::new(program);
-    command
-        .arg("run")
-        .env("TRUCELINE__DATA_DIR", dir.join("data"))
-        .env("TRUCELINE__MQTT__URL", format!("mqtt://127.0.0.1:{broker}"))
-        .env("TRUCELINE__HTTP__LISTEN", format!("127.0.0.1:{port}"))
-        .env("TRUCELINE__AGREEMENT__DIR", "config/agreements/example")
-        .env("TRUCELINE__DEVICES__FILE", "config/devices/example.toml")
-        .env("TRUCELINE__LOG__LEVEL", "error");
-    if let Some(influxd) = influxd {
-        command
-            .env("TRUCELINE__INFLUXDB__URL", &influxd.url)
-            .env("TRUCELINE__INFLUXDB__TOKEN_FILE", &influxd.token_file)
-            .env("TRUCELINE__VIEWER__DELAY_S", "0");
-    }
-    let child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .with_context(|| format!("cannot start {}; build it with `make build`", program.display()))?;
-    Ok(Running(child))
-}
-
-/// Asks for the metrics until they are as wanted.
-fn until(port: u16, limit: Duration, wanted: impl Fn(&str) -> bool) -> anyhow::Result<()> {
-    let begun = Instant::now();
-    loop {
-        if metrics(port).is_ok_and(|page| wanted(&page)) {
-            return Ok(());
-        }
-        if begun.elapsed() > limit {
-            bail!("not so after {} s", limit.as_secs());
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn metrics(port: u16) -> anyhow::Result<String> {
-    let mut socket = TcpStream::connect(("127.0.0.1", port))?;
-    socket.set_read_timeout(Some(Duration::from_secs(10)))?;
-    socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-    let mut page = String::new();
-    socket.read_to_string(&mut page)?;
-    Ok(page)
-}
-
-/// The sum of a metric over its labels; 0 while it is absent.
-fn metric(page: &str, name: &str) -> f64 {
-    let of_name = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
-    page.lines().filter(of_name).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+fn start(program: &Path, dir: &Path, broker: u16, influxd: Option<&Influxd>) -> anyhow::Result<Truceline> {
+    let influxdb = influxd.map(|influxd| {
+        [
+            ("TRUCELINE__INFLUXDB__URL", OsStr::new(&influxd.url)),
+            ("TRUCELINE__INFLUXDB__TOKEN_FILE", influxd.token_file.as_os_str()),
+            ("TRUCELINE__VIEWER__DELAY_S", OsStr::new("0")),
+        ]
+    });
+    Truceline::start(program, dir, broker, Path::new("config/devices/example.toml"), influxdb.into_iter().flatten())
 }

@@ -58,5 +58,6 @@ fn activity(keys: &mut Keys<'_>, id: Option<Id>, names: &Names) -> Option<Activi
         to: to?,
         notified_by: notified_by?,
         notified_at: notified_at?,
+        area_slots: Vec::new(),
     })
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::DayPattern;
-use crate::log::{Document, DocumentHash};
+use crate::hash::ContentHash;
+use crate::log::Document;
 
 /// `agreement.toml` and the GeoJSON files that it names, by file name; that of a day may have a folder before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +70,7 @@ impl Bundle {
 
     /// The hash of [`Bundle::document`], without a second copy of all the files.
     pub fn hash(&self) -> String {
-        let mut hash = DocumentHash::default();
+        let mut hash = ContentHash::default();
         self.each_part(|part| hash.add(part));
         hash.end()
     }

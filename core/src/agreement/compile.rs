@@ -65,13 +65,19 @@ pub fn compile_after(bundle: Cow<'_, Bundle>, before: Option<&Agreement>) -> Res
     let (lines, daily) = lines::read(&mut keys, &mut shapes);
     let zones = zones::read(&mut keys, &names, &mut shapes);
     let mut rules = rules::read(&mut keys, &names);
-    let activities = activities::read(&mut keys, &names);
+    let mut activities = activities::read(&mut keys, &names);
     let mut faults: Vec<AgreementFault> = keys.finish().into_iter().map(in_terms).collect();
     let (of_files, repairs, read_lines) = shapes.end();
     faults.extend(of_files);
     let placed = ZonePlaces::of(&zones);
     for (number, rule) in (0..).zip(&mut rules) {
         (rule.number, rule.area_slots) = (number, placed.slots(&rule.areas));
+        for permission in &mut rule.permitted {
+            permission.area_slots = placed.slots(&permission.areas);
+        }
+    }
+    for activity in &mut activities {
+        activity.area_slots = placed.slots(&activity.areas);
     }
     match id {
         Some(id) if faults.is_empty() => Ok(Agreement {

@@ -224,6 +224,8 @@ pub struct Permission {
     pub max_alt_agl_m: Option<f64>,
     /// When it holds.
     pub validity: Validity,
+    /// The slots of `areas`.
+    pub(crate) area_slots: Vec<u32>,
 }
 
 /// What a rule judges; its parameters.
@@ -345,6 +347,8 @@ pub struct Activity {
     pub notified_by: String,
     /// When; after `from` it only labels `late_notice`.
     pub notified_at: Time,
+    /// The slots of `areas`.
+    pub(crate) area_slots: Vec<u32>,
 }
 
 impl Agreement {
@@ -403,11 +407,6 @@ impl Agreement {
     fn extent_probability(&self, extent: &Extent, time: Time, position: LonLat, hacc_m: f64) -> Option<f64> {
         let region = self.region(extent, time)?;
         Some(Spread::Normal(Ellipse::circle(position, hacc_m)).probability(&region))
-    }
-
-    /// The slots of zones, by which they are found faster than by their ids.
-    pub(crate) fn zone_slots(&self, ids: &[Id]) -> Vec<u32> {
-        self.placed.slots(ids)
     }
 
     /// The version in force at `time` of the zone with this slot.

@@ -44,7 +44,8 @@ pub(super) fn permitted(keys: &mut Keys<'_>, kind: &KindTerms, names: &Names) ->
             }
         }
         keys.absorb(inner.finish());
-        permissions.push(Permission { areas, hours, devices, classes, max_alt_agl_m, validity });
+        let area_slots = Vec::new();
+        permissions.push(Permission { areas, hours, devices, classes, max_alt_agl_m, validity, area_slots });
     }
     permissions
 }

@@ -9,8 +9,8 @@ use super::held::{Held, Recent, Shelf};
 
 use super::{AgreementFault, AgreementWarning, Bundle};
 use crate::geometry::{Area, Course, Shape, ShapeFault, read_geojson};
+use crate::hash::ContentHash;
 use crate::keys::{Keys, shown};
-use crate::log::DocumentHash;
 
 /// Repairs that are told of one file, and in all; more are counted.
 const REPAIRS_OF_FILE: usize = 20;
@@ -242,7 +242,7 @@ impl<'b> Shapes<'b> {
 }
 
 fn text_hash(text: &str) -> String {
-    let mut hash = DocumentHash::default();
+    let mut hash = ContentHash::default();
     hash.add(text);
     hash.end()
 }

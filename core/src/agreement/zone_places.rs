@@ -63,7 +63,7 @@ impl ZonePlaces {
         versions.iter().filter_map(|number| zones.get(*number)).find(|zone| zone.validity.contains(time))
     }
 
-    /// The places of the zones in force that may be within a distance of a position, in order; those along a line always.
+    /// The places of the zones in force that may be within a distance of a position; those along a line always.
     fn places_near(&self, zones: &[Zone], time: Time, (middle, reach_m): (LonLat, f64)) -> Vec<usize> {
         let mut numbers = self.buffers.clone();
         if reach_m > 0.0 {
@@ -72,7 +72,6 @@ impl ZonePlaces {
             self.areas.visit_holding(middle, |number| numbers.push(number));
         }
         numbers.retain(|number| zones.get(*number).is_some_and(|zone| zone.validity.contains(time)));
-        numbers.sort_unstable();
         numbers
     }
 
@@ -85,7 +84,8 @@ impl ZonePlaces {
     }
 
     pub(super) fn in_reach<'a>(&self, zones: &'a [Zone], time: Time, spread: &Spread) -> Vec<&'a Zone> {
-        let places = self.places_near(zones, time, (spread.middle(), spread.reach_m()));
+        let mut places = self.places_near(zones, time, (spread.middle(), spread.reach_m()));
+        places.sort_unstable();
         places.into_iter().filter_map(|number| zones.get(number)).collect()
     }
 

@@ -156,7 +156,7 @@ impl Asked<'_> {
             && (permission.classes.is_empty() || permission.classes.contains(self.class))
             && permission.max_alt_agl_m.is_none_or(|max| self.height.is_some_and(|height| height.surely_up_to(max)))
             && (permission.areas.is_empty()
-                || self.located.is_some_and(|located| located.in_any(&permission.areas) >= probability))
+                || self.located.is_some_and(|located| located.in_any(&permission.area_slots) >= probability))
     }
 
     /// The first of the rule's permissions that allows this all the same, at all moments that are possible.
@@ -215,7 +215,7 @@ pub(super) fn after_activities(
     let mut lowered = severity;
     for activity in &agreement.activities {
         let then = activity.from <= time && time < activity.to;
-        if !then || !located.is_some_and(|located| located.in_any(&activity.areas) >= IN_AREA) {
+        if !then || !located.is_some_and(|located| located.in_any(&activity.area_slots) >= IN_AREA) {
             continue;
         }
         if activity.notified_at > activity.from {

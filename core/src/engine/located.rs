@@ -148,12 +148,8 @@ impl<'a> Located<'a> {
         self.spread.all(&[within, side], || Region::All(vec![near, Region::Side(course, is_a)]))
     }
 
-    /// P(inside at least one of these zones).
-    pub(super) fn in_any(&self, zones: &[Id]) -> f64 {
-        self.in_any_slot(&self.terms.agreement.zone_slots(zones))
-    }
-
-    fn in_any_slot(&self, slots: &[u32]) -> f64 {
+    /// P(inside at least one of the zones of these slots).
+    pub(super) fn in_any(&self, slots: &[u32]) -> f64 {
         if let [only] = slots {
             return self.in_slot(*only);
         }
@@ -209,7 +205,7 @@ impl<'a> Located<'a> {
         if let Some((_, known)) = self.answers.borrow().rules.iter().find(|(number, _)| *number == rule.number) {
             return *known;
         }
-        let areas = if rule.areas.is_empty() { 1.0 } else { self.in_any_slot(&rule.area_slots) };
+        let areas = if rule.areas.is_empty() { 1.0 } else { self.in_any(&rule.area_slots) };
         let region = || Region::All(vec![self.areas_region(rule), self.sides_region(rule)]);
         let holds = if areas <= 0.0 { 0.0 } else { self.spread.all(&[areas, self.on_sides(rule)], region) };
         self.answers.borrow_mut().rules.push((rule.number, holds));

@@ -20,6 +20,7 @@ use super::record::Stand;
 use super::tracks::{Rank, Sure, TrackKey};
 use super::trail;
 use super::way::Way;
+use crate::geometry::Side;
 use crate::id::Id;
 use crate::time::{Span, Time};
 
@@ -84,10 +85,11 @@ impl Seen {
 
     /// Whether two sightings say the same to every rule.
     fn says_as(&self, other: &Self) -> bool {
-        let sides = |seen: &Self| -> Vec<_> {
-            seen.sure.iter().map(|(rule, sure)| (rule.clone(), sure.side, sure.line, sure.certain)).collect()
-        };
-        self.stays == other.stays && self.anew == other.anew && sides(self) == sides(other)
+        self.stays == other.stays && self.anew == other.anew && self.sides().eq(other.sides())
+    }
+
+    fn sides(&self) -> impl Iterator<Item = (&Id, Side, u64, bool)> {
+        self.sure.iter().map(|(rule, sure)| (rule, sure.side, sure.line, sure.certain))
     }
 }
 

@@ -101,7 +101,7 @@ fn percent(probability: f64) -> String {
 
 /// What a permission asks for: `permission 2 (in corridor; at 06:00-18:00 UTC; person, vehicle)`.
 pub(super) fn permission(number: usize, permission: &Permission) -> String {
-    let Permission { areas, hours, devices, classes, max_alt_agl_m, validity } = permission;
+    let Permission { areas, hours, devices, classes, max_alt_agl_m, validity, .. } = permission;
     let clock = |second: u32| format!("{:02}:{:02}", second / 3_600, second / 60 % 60);
     let hours: Vec<String> =
         hours.iter().map(|hours| format!("{}-{}", clock(hours.from_s), clock(hours.to_s))).collect();

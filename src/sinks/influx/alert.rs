@@ -16,11 +16,11 @@ use crate::sinks::{AlertRow, Form};
 pub(super) fn line_of(row: &AlertRow, form: Form) -> Option<String> {
     let (alert, time) = match form {
         Form::Viewer => {
-            let seen = row.alert.viewer_form();
+            let seen = row.said.viewer_form();
             let time = point_time::coarse(seen.updated_at, row.seq);
             (seen, time)
         }
-        Form::Internal => (exact(&row.alert), point_time::exact(row.written_at, row.seq)),
+        Form::Internal => (exact(&row.said), point_time::exact(row.written_at, row.seq)),
     };
     let mut line = Line::new("alert").tag("rule", alert.rule.as_str()).tag("category", &alert.category);
     let id = alert.id.to_string();

@@ -14,11 +14,11 @@ use crate::sinks::{EventRow, Form};
 pub(super) fn line_of(row: &EventRow, form: Form) -> Option<String> {
     let (event, time) = match form {
         Form::Viewer => {
-            let seen = row.event.viewer_form();
+            let seen = row.said.viewer_form();
             let time = point_time::coarse(seen.updated_at, row.seq);
             (seen, time)
         }
-        Form::Internal => (exact(&row.event), point_time::exact(row.written_at, row.seq)),
+        Form::Internal => (exact(&row.said), point_time::exact(row.written_at, row.seq)),
     };
     let mut line = Line::new("event").tag("rule", event.rule.as_str()).tag("category", &event.category);
     let id = event.id.to_string();
@@ -43,7 +43,7 @@ pub(super) fn line_of(row: &EventRow, form: Form) -> Option<String> {
     line.text("labels", labels.as_str());
     if form == Form::Internal {
         // It may name a device.
-        line.text("permission", row.event.permission.as_str());
+        line.text("permission", row.said.permission.as_str());
     }
     line.text("summary", event.summary.as_str());
     if let Some(place) = &event.place {

@@ -14,6 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use truceline_core::alert::Alert;
+use truceline_core::event::Event;
 use truceline_core::log::{Body, Entry};
 use truceline_core::time::Span;
 use url::Url;
@@ -21,11 +23,8 @@ use url::Url;
 use client::{Refusal, Target, Writer};
 
 use super::cursors::{DeadLetter, Place};
-use super::feed::{Alerts, Events, Readings};
 use super::worker::{self, Delivered, Delivery, Pace, Setback, Worker};
-use super::{
-    AlertRow, AlertSource, Cursors, Delays, EventRow, EventSource, Form, Generation, Now, ReadingSource, RunningSink,
-};
+use super::{AlertRow, Cursors, Delays, EventRow, Form, Generation, Now, Revision, RunningSink, Source};
 
 /// Lines of one request.
 const MAX_LINES: usize = 5_000;
@@ -58,11 +57,11 @@ pub struct InfluxConfig {
 /// The logs that go there.
 pub struct Logs {
     /// Readings.
-    pub readings: Arc<dyn ReadingSource>,
+    pub readings: Arc<dyn Source<Entry>>,
     /// Alerts.
-    pub alerts: Arc<dyn AlertSource>,
+    pub alerts: Arc<dyn Source<AlertRow>>,
     /// Events.
-    pub events: Arc<dyn EventSource>,
+    pub events: Arc<dyn Source<EventRow>>,
 }
 
 /// Starts the three loops, for readings, alerts and events, each with a cursor of its own.
@@ -106,7 +105,7 @@ pub fn start_influx(
         worker::start(Worker {
             place: place("influxdb_readings"),
             pace: pace.clone(),
-            feed: Arc::new(Readings(logs.readings)),
+            log: logs.readings,
             delivery: points(),
             cursors: cursors.clone(),
             now: Arc::clone(now),
@@ -115,7 +114,7 @@ pub fn start_influx(
         worker::start(Worker {
             place: place("influxdb_alerts"),
             pace: pace.clone(),
-            feed: Arc::new(Alerts(logs.alerts)),
+            log: logs.alerts,
             delivery: points(),
             cursors: cursors.clone(),
             now: Arc::clone(now),
@@ -124,7 +123,7 @@ pub fn start_influx(
         worker::start(Worker {
             place: place("influxdb_events"),
             pace,
-            feed: Arc::new(Events(logs.events)),
+            log: logs.events,
             delivery: points(),
             cursors: cursors.clone(),
             now: Arc::clone(now),
@@ -173,21 +172,26 @@ impl Delivery<Entry> for Points {
     }
 }
 
-impl Delivery<AlertRow> for Points {
-    async fn deliver(&mut self, rows: Arc<Vec<AlertRow>>) -> Result<Delivered, Setback> {
-        let point = |row| alert::line_of(row, self.form).map(|line| Point { position: row.seq, line });
-        let points = rows.iter().filter_map(point).collect();
-        self.send(points, Vec::new()).await
-    }
+/// What a row of its log says as a point.
+trait Pointed: Send + Sync + Sized + 'static {
+    fn line_of(row: &Revision<Self>, form: Form) -> Option<String>;
+}
 
-    async fn probe(&mut self) -> Result<(), Setback> {
-        self.writer.probe().await
+impl Pointed for Alert {
+    fn line_of(row: &AlertRow, form: Form) -> Option<String> {
+        alert::line_of(row, form)
     }
 }
 
-impl Delivery<EventRow> for Points {
-    async fn deliver(&mut self, rows: Arc<Vec<EventRow>>) -> Result<Delivered, Setback> {
-        let point = |row| event::line_of(row, self.form).map(|line| Point { position: row.seq, line });
+impl Pointed for Event {
+    fn line_of(row: &EventRow, form: Form) -> Option<String> {
+        event::line_of(row, form)
+    }
+}
+
+impl<T: Pointed> Delivery<Revision<T>> for Points {
+    async fn deliver(&mut self, rows: Arc<Vec<Revision<T>>>) -> Result<Delivered, Setback> {
+        let point = |row| T::line_of(row, self.form).map(|line| Point { position: row.seq, line });
         let points = rows.iter().filter_map(point).collect();
         self.send(points, Vec::new()).await
     }

@@ -14,9 +14,8 @@ use tokio_util::sync::CancellationToken;
 use truceline_core::time::Span;
 
 use super::cursors::{DeadLetter, Place};
-use super::feed::Alerts;
 use super::worker::{self, Delivered, Delivery, Pace, Setback, Worker};
-use super::{AlertRow, AlertSource, Cursors, Delays, Now, RunningSink};
+use super::{AlertRow, Cursors, Delays, Now, RunningSink, Source};
 use session::{Message, Session};
 
 /// Messages under way at once.
@@ -49,7 +48,7 @@ pub struct MqttConfig {
 pub fn start_mqtt(
     config: &MqttConfig,
     generation: super::Generation,
-    alerts: Arc<dyn AlertSource>,
+    alerts: Arc<dyn Source<AlertRow>>,
     cursors: &Cursors,
     now: &Now,
     stop: &CancellationToken,
@@ -64,7 +63,7 @@ pub fn start_mqtt(
             probe_every: worker::PROBE_EVERY,
             delays: config.delays,
         },
-        feed: Arc::new(Alerts(alerts)),
+        log: alerts,
         delivery: Publisher { prefix: config.topic_prefix.clone(), config: config.clone(), session: None },
         cursors: cursors.clone(),
         now: Arc::clone(now),
@@ -83,8 +82,8 @@ impl Delivery<AlertRow> for Publisher {
         let mut delivered = Delivered::default();
         let mut messages = Vec::with_capacity(rows.len());
         for row in rows.iter() {
-            let topic = format!("{}/alerts/{}/{}", self.prefix, row.alert.rule, row.alert.id);
-            match serde_json::to_vec(&row.alert.viewer_form()) {
+            let topic = format!("{}/alerts/{}/{}", self.prefix, row.said.rule, row.said.id);
+            match serde_json::to_vec(&row.said.viewer_form()) {
                 Ok(payload) => messages.push(Message { topic, payload }),
                 Err(fault) => {
                     let error = fault.to_string();

@@ -81,7 +81,7 @@ fn tampering(site: &Site) -> anyhow::Result<HashMap<(String, u64), String>> {
     let mut found = HashMap::new();
     let mut cursor = String::new();
     loop {
-        let page = site.get(&format!("/api/v1/alerts?category=tamper&limit=1000{cursor}"))?;
+        let page = site.service.get(&format!("/api/v1/alerts?category=tamper&limit=1000{cursor}"))?;
         let page: Value = serde_json::from_str(&page)?;
         for alert in page["items"].as_array().into_iter().flatten() {
             let first = &alert["evidence"][0];

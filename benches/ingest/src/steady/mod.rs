@@ -20,9 +20,11 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use publisher::Publisher;
-use site::{Site, metric};
+use site::Site;
 use spread::Spread;
 use trend::Sample;
+
+use crate::truceline::metric;
 
 /// Between two looks at the metrics.
 const LOOK: Duration = Duration::from_millis(20);
@@ -66,7 +68,7 @@ pub fn run(plan: &Plan, program: &Path, limits: bool) -> anyhow::Result<()> {
         if begun.elapsed() > length + PATIENCE {
             bail!("{done} of {} readings are done after {} s", publisher.published(), begun.elapsed().as_secs());
         }
-        let page = site.metrics()?;
+        let page = site.service.metrics()?;
         let now = Instant::now();
         done = readings_done(&page);
         for (count, written) in publisher.take_through(done) {
@@ -89,9 +91,9 @@ pub fn run(plan: &Plan, program: &Path, limits: bool) -> anyhow::Result<()> {
     }
     let opened = publisher.opened()?;
     let raised = stream.against(&site, &opened)?;
-    let stages = stages(&site.metrics()?);
-    let peak_mb = site.service.usage().peak_mb;
-    site.service.stop();
+    let stages = stages(&site.service.metrics()?);
+    let peak_mb = site.service.running.usage().peak_mb;
+    site.service.running.stop();
 
     println!(
         "{} devices, a reading a second each for {} s: {done} readings, load {}",

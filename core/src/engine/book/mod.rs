@@ -113,10 +113,15 @@ impl Book {
             let joined = self.fitting(&live, finding, |open| open.covers(time));
             return joined.unwrap_or_else(|| self.going_on(&late, finding, terms, frame));
         }
-        if self.fitting(&live, finding, |_| true).is_none()
-            && let Some(began) = self.fitting(&late, finding, |open| open.reaches(time))
-        {
-            return self.go_live(&began, frame);
+        match self.fitting(&live, finding, |_| true) {
+            // The best of all is the best of those that reach.
+            Some(best) if self.open.get(&best).is_some_and(|open| open.reaches(time)) => return best,
+            Some(_) => {}
+            None => {
+                if let Some(began) = self.fitting(&late, finding, |open| open.reaches(time)) {
+                    return self.go_live(&began, frame);
+                }
+            }
         }
         self.going_on(&live, finding, terms, frame)
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cluster::reach;
+use super::key::numbered;
 use crate::alert::PlaceExtent;
 use crate::geometry::LonLat;
 use crate::id::Id;
@@ -70,11 +71,10 @@ impl Places {
 
     /// The subject, or with the least number behind it that makes it one that is not taken.
     pub(super) fn free(&self, subject: &str) -> String {
-        let taken = self.numbers.get(subject).into_iter().flatten();
-        match 1 + taken.zip(1..).take_while(|(taken, number)| *taken == number).count() {
-            1 => subject.to_owned(),
-            number => format!("{subject}/{number}"),
-        }
+        numbered(subject, |name| {
+            let (stem, number) = stem_and_number(name);
+            self.numbers.get(stem).is_some_and(|taken| taken.contains(&number))
+        })
     }
 
     /// All live, or late, ones that may have something in common with what a station has at a place, and maybe others.

@@ -196,7 +196,7 @@ fn report<'a>(
     let position = ground::between(before.stand.position, after.stand.position, part);
     let extent = PlaceExtent::Point { position, hacc_m: before.way.radius_m(position) };
     let located = Located::new(extent, after.time, sighting.terms);
-    let area = if rule.areas.is_empty() { 1.0 } else { located.in_any(&rule.areas) };
+    let area = if rule.areas.is_empty() { 1.0 } else { located.in_any(&rule.area_slots) };
     let into = rule.sides.is_empty() || rule.sides.contains(&after.side);
     let steady = gap <= STEADY;
     let held =

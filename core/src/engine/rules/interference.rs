@@ -217,7 +217,7 @@ fn take_sign(
     let Some(stand) = sighting.stand.or(record.stand()) else { return false };
     if !rule.areas.is_empty() {
         let at = PlaceExtent::Point { position: stand.position, hacc_m: stand.hacc_m };
-        if sighting.located(at).in_any(&rule.areas) < IN_AREA {
+        if sighting.located(at).in_any(&rule.area_slots) < IN_AREA {
             return false;
         }
     }

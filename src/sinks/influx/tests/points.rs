@@ -130,7 +130,7 @@ fn the_page_tells_the_fields_of_an_alert() {
         "timeliness": "live", "status": "actual", "labels": ["late_notice"], "summary": "nothing",
     }))
     .unwrap();
-    let row = crate::sinks::AlertRow { seq: 1, written_at: at, alert };
+    let row = crate::sinks::AlertRow { seq: 1, written_at: at, said: alert };
     let told = told("## Measurement `alert`", 2);
     for form in [Form::Internal, Form::Viewer] {
         let line = super::super::alert::line_of(&row, form).unwrap();
@@ -155,7 +155,7 @@ fn the_page_tells_the_fields_of_an_event_and_the_viewers_form_names_no_device() 
         "summary": "st-7 crossed",
     }))
     .unwrap();
-    let row = crate::sinks::EventRow { seq: 1, written_at: at, event };
+    let row = crate::sinks::EventRow { seq: 1, written_at: at, said: event };
     let told = told("## Measurement `event`", 2);
     let [internal, viewer] =
         [Form::Internal, Form::Viewer].map(|form| super::super::event::line_of(&row, form).unwrap());
