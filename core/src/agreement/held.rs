@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::geometry::{Course, LonLat, Shape, ShapeFault};
 
-/// Vertices of lines that stay indexed, and of those that are indexed when asked: about 40 MB each.
-const INDEXED_VERTICES: usize = 100_000;
+/// Vertices of lines that stay indexed, and of those that are indexed when asked: about 20 MB each.
+const INDEXED_VERTICES: usize = 50_000;
 /// So many versions stay indexed whatever their size: several lines may be asked for by turns.
 const LEAST_INDEXED: usize = 8;
 

@@ -179,3 +179,41 @@ pub(super) fn frame_around(frames: impl Iterator<Item = Frame>) -> Frame {
     let Some((all, low, high)) = whole else { return Frame { south: 0.0, north: 0.0, west: 0.0, span: 0.0 } };
     Frame { west: all.west + low, span: (high - low).min(360.0), ..all }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn frame() -> impl Strategy<Value = Frame> {
+        let span = prop_oneof![0.0..1e-3f64, 0.0..5.0f64, 0.0..350.0f64];
+        (-89.0..89.0f64, 0.0..1.0f64, -180.0..180.0f64, span).prop_map(|(south, height, west, span)| Frame {
+            south,
+            north: south + height,
+            west,
+            span,
+        })
+    }
+
+    /// Longitudes as positions have them.
+    fn wrapped(lon: f64) -> f64 {
+        (lon + 180.0).rem_euclid(360.0) - 180.0
+    }
+
+    proptest! {
+        #[test]
+        fn every_box_holds_its_own_corners(frames in prop::collection::vec(frame(), 1..40)) {
+            let (tree, numbers) = FrameTree::build(&frames);
+            for (number, frame) in frames.iter().enumerate() {
+                for lon in [frame.west, frame.west + frame.span / 2.0, frame.west + frame.span] {
+                    for lat in [frame.south, frame.north] {
+                        let mut found = false;
+                        tree.visit(LonLat { lon: wrapped(lon), lat }, |place| found |= numbers[place] == number);
+                        prop_assert!(found, "{:?} at {} {}", frame, lon, lat);
+                    }
+                }
+            }
+        }
+    }
+}
