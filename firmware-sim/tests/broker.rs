@@ -74,8 +74,8 @@ async fn a_scenario_arrives_whole_though_every_third_message_is_lost() {
     let summary = play(&scenario, &options).await;
     all_arrived(&scenario, &options, &summary, &service);
     assert!(summary.counts.resent > 0, "{summary:?}");
-    assert_eq!(summary.reasons.keys().collect::<Vec<_>>(), ["rate_limited"]);
-    assert_eq!(summary.counts.rejected, summary.reasons["rate_limited"]);
+    assert_eq!(summary.reasons.keys().collect::<Vec<_>>(), ["unknown_kind"]);
+    assert_eq!(summary.counts.rejected, summary.reasons["unknown_kind"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

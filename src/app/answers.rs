@@ -1,6 +1,7 @@
 //! What the API is told: the parts as [`crate::http`] asks for them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -79,12 +80,13 @@ const fn state_of(state: AlertState) -> desk::AlertState {
     }
 }
 
-/// A store that has been slower than its input for so long is told.
-const SLOW_AFTER: Span = Span::from_secs(2);
+/// A store that has been slower than its input for so long is told; a single burst is over sooner.
+const SLOW_AFTER: Duration = Duration::from_secs(3);
 
 /// No fault: what is not stored is with the broker.
 fn slow_store(intake: &IntakeStatus, now: Time) -> Option<String> {
-    let since = intake.full_since.filter(|since| now.since(*since) > SLOW_AFTER)?;
+    let lasts = intake.full_since.map(|since| since.elapsed()).filter(|lasts| *lasts > SLOW_AFTER)?;
+    let since = now - Span::from_secs(i64::try_from(lasts.as_secs()).unwrap_or(i64::MAX));
     let waiting = intake.in_flight;
     Some(format!(
         "since {since} the journal is slower than the input: {waiting} messages wait for it, the broker holds the rest"

@@ -31,12 +31,8 @@ impl intake::Store for JournalStore {
 pub(super) struct JournalRanges(pub(super) Reader);
 
 impl intake::StoredRanges for JournalRanges {
-    fn ranges(&self, device: &Id, boot: u32) -> Vec<(u64, u64)> {
-        self.0.ranges(device, boot).unwrap_or_else(|error| {
-            // Saying less than is stored only makes the device send again.
-            tracing::warn!("stored: {error}");
-            Vec::new()
-        })
+    fn ranges(&self, device: &Id, boot: u32) -> Result<Vec<(u64, u64)>, intake::LookupError> {
+        Ok(self.0.ranges(device, boot)?)
     }
 }
 

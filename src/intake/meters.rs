@@ -16,6 +16,8 @@ pub(crate) struct Meters {
     pub(crate) paused: Counter,
     pub(crate) stored_published: Counter,
     pub(crate) stored_refused: Counter,
+    pub(crate) stored_not_read: Counter,
+    pub(crate) stored_not_taken: Counter,
     pub(crate) stored_waiting: Gauge,
     pub(crate) stored_unconfirmed: Gauge,
     pub(crate) acknowledged: Histogram,
@@ -38,7 +40,11 @@ impl Meters {
         describe_counter!("truceline_intake_stored_published_total", "Stored messages sent to devices");
         describe_counter!(
             "truceline_intake_stored_refused_total",
-            "Notes for stored messages dropped because too many devices waited"
+            "Notes for stored messages dropped because too many devices, or boots of one, waited"
+        );
+        describe_counter!(
+            "truceline_intake_stored_failed_total",
+            "Stored messages put off because the journal did not answer or the broker refused them"
         );
         describe_counter!(
             "truceline_intake_strangers_refused_total",
@@ -65,6 +71,8 @@ impl Meters {
             paused: counter!("truceline_intake_paused_total"),
             stored_published: counter!("truceline_intake_stored_published_total"),
             stored_refused: counter!("truceline_intake_stored_refused_total"),
+            stored_not_read: counter!("truceline_intake_stored_failed_total", "why" => "journal"),
+            stored_not_taken: counter!("truceline_intake_stored_failed_total", "why" => "broker"),
             stored_waiting: gauge!("truceline_intake_stored_waiting"),
             stored_unconfirmed: gauge!("truceline_intake_stored_unconfirmed"),
             acknowledged: histogram!("truceline_intake_ack_seconds"),

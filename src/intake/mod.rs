@@ -21,6 +21,7 @@ mod generations;
 mod judge;
 mod link;
 mod meters;
+mod pressure;
 mod rate;
 mod run;
 mod session;
@@ -63,8 +64,14 @@ pub struct StoreClosed;
 /// What is durable of a device's boot.
 pub trait StoredRanges: Send + Sync + 'static {
     /// The durable ranges of `seq`, both ends included, ascending. May block.
-    fn ranges(&self, device: &Id, boot: u32) -> Vec<(u64, u64)>;
+    ///
+    /// # Errors
+    /// They cannot be read; the device is told later.
+    fn ranges(&self, device: &Id, boot: u32) -> Result<Vec<(u64, u64)>, LookupError>;
 }
+
+/// Why the store cannot be asked.
+pub type LookupError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The time, as the application tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

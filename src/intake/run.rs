@@ -17,8 +17,8 @@ use truceline_core::log::{Append, Receipt};
 
 use super::config::{MAX_UNCONFIRMED, REQUEST_QUEUE};
 use super::link::LinkFault;
-use super::session::Session;
-use super::stored::Due;
+use super::session::{Answer, Ranges, Session};
+use super::stored::{Due, Subject};
 use super::{IntakeConfig, IntakeConfigError, IntakeError, Leftovers, Parts, Store, StoreClosed, StoredRanges};
 
 /// How often `stored` messages, status and the stop are looked after.
@@ -29,7 +29,11 @@ const QUEUE_MARGIN: usize = 64;
 /// Requests taken from the queue to the store at once.
 const FORWARDED: usize = 256;
 
-type Lookup = JoinHandle<Vec<(Due, Vec<(u64, u64)>)>>;
+/// What is asked of the store, and the asking.
+struct Lookup {
+    due: Vec<Due>,
+    running: JoinHandle<Vec<Ranges>>,
+}
 
 /// A session that was checked and can run.
 pub struct Intake {
@@ -266,14 +270,11 @@ impl<R: StoredRanges> Driver<R> {
             return;
         }
         let ranges = Arc::clone(&self.ranges);
-        self.lookup = Some(tokio::task::spawn_blocking(move || {
-            due.into_iter()
-                .map(|due| {
-                    let found = ranges.ranges(&due.subject.device, due.subject.boot);
-                    (due, found)
-                })
-                .collect()
-        }));
+        let subjects: Vec<Subject> = due.iter().map(|due| due.subject.clone()).collect();
+        let running = tokio::task::spawn_blocking(move || {
+            subjects.iter().map(|subject| ranges.ranges(&subject.device, subject.boot)).collect()
+        });
+        self.lookup = Some(Lookup { due, running });
     }
 
     fn has_stopped(&self) -> bool {
@@ -310,9 +311,10 @@ async fn poll_until(eventloop: &mut EventLoop, wanted: impl Fn(&Event) -> bool) 
 }
 
 /// Waits for the lookup that runs, if one does.
-async fn next_answers(lookup: &mut Option<Lookup>) -> Vec<(Due, Vec<(u64, u64)>)> {
-    let Some(running) = lookup else { return std::future::pending().await };
-    let answers = running.await.unwrap_or_default();
-    *lookup = None;
-    answers
+async fn next_answers(lookup: &mut Option<Lookup>) -> Vec<Answer> {
+    let Some(Lookup { running, .. }) = lookup else { return std::future::pending().await };
+    let mut answers = running.await.unwrap_or_default().into_iter();
+    let due = lookup.take().map_or_else(Vec::new, |lookup| lookup.due);
+    // One that broke off has fewer answers, and what has none is asked again.
+    due.into_iter().map(|due| (due, answers.next().unwrap_or_else(|| Err("the question broke off".into())))).collect()
 }

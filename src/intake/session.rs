@@ -20,11 +20,12 @@ use super::config::{IntakeConfig, MAX_UNCONFIRMED, REQUEST_QUEUE};
 use super::judge::{Judge, Message};
 use super::link::{Backoff, HELD, LinkFault, RIVAL, Rivalry};
 use super::meters::Meters;
+use super::pressure::Pressure;
 use super::rate::RateLimit;
 use super::stored::{About, Deliveries, Due, MAX_DEVICES, StoredBoard, Told};
 use super::topic::Topics;
 use super::window::Window;
-use super::{Clock, IntakeError, IntakeStatus};
+use super::{Clock, IntakeError, IntakeStatus, LookupError};
 
 /// Acknowledgements handed to the client and not written; half of its queue is left for the rest.
 const MAX_UNWRITTEN: usize = REQUEST_QUEUE / 2;
@@ -34,6 +35,14 @@ const ALONE: Duration = Duration::from_secs(120);
 /// What a reading or reject that is under way takes beside its bytes, its topic and its words included: a message of
 /// 1 kB may be 500 of them.
 const BODY_BYTES: usize = 1024;
+
+/// A `stored` message that the broker refused is not sent again before so long: as a rule its access list is to be mended.
+const REFUSED_PAUSE: Duration = Duration::from_secs(60);
+
+/// What is durable of a boot, as far as the store can say.
+pub(crate) type Ranges = Result<Vec<(u64, u64)>, LookupError>;
+/// A message that is due, and what it is to say.
+pub(crate) type Answer = (Due, Ranges);
 
 /// What a message that is under way remembers.
 pub(crate) struct UnderWay {
@@ -70,6 +79,9 @@ pub(crate) struct Session {
     linked_at: Option<Instant>,
     /// The last fault that was logged in this outage.
     logged: Option<String>,
+    /// When it was said that `stored` messages cannot be sent; `None` once one could.
+    stored_fault: Option<Instant>,
+    pressure: Pressure,
     /// So many messages under way are as many as the broker sends without an acknowledgement, or as are let in.
     full_at: usize,
 }
@@ -108,6 +120,8 @@ impl Session {
             subscribed: false,
             linked_at: None,
             logged: None,
+            stored_fault: None,
+            pressure: Pressure::default(),
             full_at: config.in_flight_messages.min(config.receive_maximum.into()),
         }
     }
@@ -221,6 +235,7 @@ impl Session {
         }
         if bodies.is_empty() {
             self.window.pass(packet);
+            self.note_pressure();
             return Ok(());
         }
         let bytes = publish.payload.len() + bodies.len() * BODY_BYTES;
@@ -236,11 +251,18 @@ impl Session {
     ) -> Result<(), IntakeError> {
         let under_way = UnderWay { about: About::of(&bodies), arrived };
         let ticket = self.window.admit(packet, bytes, under_way);
+        self.note_pressure();
         let append = Append { ticket, arrived, bodies };
         self.forward.try_send(append).map_err(|error| match error {
             TrySendError::Full(_) => IntakeError::QueueFull,
             TrySendError::Closed(_) => IntakeError::StoreClosed,
         })
+    }
+
+    fn note_pressure(&mut self) {
+        if self.window.in_flight() >= self.full_at || !self.window.is_open() {
+            self.pressure.full();
+        }
     }
 
     /// The store answered.
@@ -290,8 +312,20 @@ impl Session {
     }
 
     /// Sends `stored` messages, or notes that they are due again.
-    pub(crate) fn send_stored(&mut self, answers: Vec<(Due, Vec<(u64, u64)>)>) {
+    pub(crate) fn send_stored(&mut self, answers: Vec<Answer>) {
         for (due, ranges) in answers {
+            let ranges = match ranges {
+                Ok(ranges) => ranges,
+                // To say that less is stored than is would be wrong, and it is retained.
+                Err(error) => {
+                    self.meters.stored_not_read.increment(1);
+                    self.tell_stored_fault(&format!(
+                        "what is stored cannot be looked up, devices are told later: {error}"
+                    ));
+                    self.board.again(&due.subject, Instant::now());
+                    continue;
+                }
+            };
             if !self.connected || !self.try_send_stored(&due, ranges) {
                 self.board.again(&due.subject, Instant::now());
                 continue;
@@ -311,11 +345,23 @@ impl Session {
 
     fn on_confirmed(&mut self, ack: &PubAck) {
         let Some(subject) = self.deliveries.confirmed(ack.pkid) else { return };
-        if !matches!(ack.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) {
-            warn!(
-                "the broker refuses 'stored' for device {} ({:?}); allow this user to write the stored topics",
-                subject.device, ack.reason
-            );
+        if matches!(ack.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) {
+            self.stored_fault = None;
+            return;
+        }
+        self.meters.stored_not_taken.increment(1);
+        self.board.again_after(&subject, Instant::now(), REFUSED_PAUSE);
+        self.tell_stored_fault(&format!(
+            "the broker refuses 'stored' ({:?}), that of device {} and maybe others; allow this user to write the stored \
+             topics: each is sent again after a minute",
+            ack.reason, subject.device
+        ));
+    }
+
+    /// Once, until a message was taken again: each device would say the same.
+    fn tell_stored_fault(&mut self, text: &str) {
+        if self.stored_fault.replace(Instant::now()).is_none() {
+            warn!("{text}");
         }
     }
 
@@ -339,15 +385,15 @@ impl Session {
         self.meters.in_flight.set(in_flight as f64);
         self.meters.pending_acks.set(pending_acks as f64);
         self.meters.connected.set(if self.linked_at.is_some() { 1.0 } else { 0.0 });
-        let full = in_flight >= self.full_at || !self.window.is_open();
-        self.meters.full.set(if full { 1.0 } else { 0.0 });
-        let time = (self.clock)().wall;
+        self.note_pressure();
+        let full_since = self.pressure.look(Instant::now());
+        self.meters.full.set(if full_since.is_some() { 1.0 } else { 0.0 });
         let alone = self.linked_at.is_some_and(|since| since.elapsed() >= ALONE);
         self.status.send_if_modified(|status| {
             let mut next = status.clone();
             next.in_flight = in_flight;
             next.pending_acks = pending_acks;
-            next.full_since = full.then(|| next.full_since.unwrap_or(time));
+            next.full_since = full_since;
             if alone && next.taken_over {
                 next.taken_over = false;
                 next.last_error = None;

@@ -1,5 +1,7 @@
 //! How the session is doing, for `/readyz` and for people.
 
+use std::time::Instant;
+
 use truceline_core::time::Time;
 
 /// The state of the session with the broker.
@@ -20,8 +22,9 @@ pub struct IntakeStatus {
     pub in_flight: usize,
     /// Acknowledgements due and not yet written.
     pub pending_acks: usize,
-    /// Since when as many messages wait for the store as may: the broker holds the rest. `None` while there is room.
-    pub full_since: Option<Time>,
+    /// Since when as many messages wait for the store as may, again and again: the broker holds the rest. `None` once
+    /// there was room for two seconds.
+    pub full_since: Option<Instant>,
 }
 
 /// What was left when the session had stopped; all zero when it drained in time.

@@ -12,7 +12,7 @@ use truceline_core::wire::{RejectReason, Stored};
 const MAX_RANGES: usize = 32;
 /// Rejects of one boot that are told, the newest kept.
 const MAX_REJECTS: usize = 32;
-/// Boots of a device that are remembered.
+/// Boots of a device that are remembered, and so those that can wait to be told at once.
 const MAX_BOOTS: usize = 8;
 /// Devices that are remembered.
 pub(crate) const MAX_DEVICES: usize = 100_000;
@@ -134,7 +134,8 @@ impl StoredBoard {
         Self { interval, max_devices, devices: HashMap::new(), queue: BTreeSet::new() }
     }
 
-    /// Notes what became of a message. Returns how many notes were refused because too many devices wait.
+    /// Notes what became of a message. Returns how many notes were refused, or pushed out others, because too many
+    /// devices or boots of this one wait.
     pub(crate) fn note(&mut self, about: &About, outcomes: &[Outcome], now: Instant) -> usize {
         let Some((station, device)) = &about.from else { return 0 };
         let mut refused = 0;
@@ -146,7 +147,7 @@ impl StoredBoard {
                     (boot, Some((seq, RejectReason::ConflictingDuplicate)))
                 }
                 (Told::Reading { boot, .. }, _) => (boot, None),
-                (Told::Reject { reason, identity: Some((boot, seq)) }, _) if !is_strange(reason) => {
+                (Told::Reject { reason, identity: Some((boot, seq)) }, _) if is_told(reason) => {
                     (boot, Some((seq, reason)))
                 }
                 (Told::Reject { .. } | Told::Other, _) => continue,
@@ -165,7 +166,18 @@ impl StoredBoard {
 
     /// This was not sent, or nobody confirmed it: it is due again.
     pub(crate) fn again(&mut self, subject: &Subject, now: Instant) {
+        self.again_after(subject, now, Duration::ZERO);
+    }
+
+    /// As [`Self::again`], but not before so long; what else is to be told to the device waits with it.
+    pub(crate) fn again_after(&mut self, subject: &Subject, now: Instant, pause: Duration) {
         self.mark((&subject.station, &subject.device, subject.boot), None, now);
+        let Some(board) = self.devices.get_mut(&subject.device) else { return };
+        if let Some(due) = board.due.filter(|due| *due < now + pause) {
+            self.queue.remove(&(due, subject.device.clone()));
+            self.queue.insert((now + pause, subject.device.clone()));
+            board.due = Some(now + pause);
+        }
     }
 
     /// Up to about `at_most` messages that are due, those of one device together with the boot heard last at the end.
@@ -226,21 +238,24 @@ impl StoredBoard {
             }
         };
         board.station.clone_from(station);
-        board.touch(boot, reject);
+        let all_kept = board.touch(boot, reject);
         if board.due.is_none() {
             let soon = now + GATHER;
             let due = board.last_sent.map_or(soon, |sent| soon.max(sent + self.interval));
             board.due = Some(due);
             self.queue.insert((due, device.clone()));
         }
-        true
+        all_kept
     }
 }
 
+/// Whether the device is told of such a reject.
+///
 /// Whoever writes below another station, or for a device that nobody knows, is not told what is stored, nor
-/// may it move where the device is told.
-fn is_strange(reason: RejectReason) -> bool {
-    matches!(reason, RejectReason::TopicMismatch | RejectReason::UnknownDevice)
+/// may it move where the device is told. And a reading that only came too fast is a good one: told as rejected, the
+/// device would give it up; not told, it keeps it and sends it again.
+fn is_told(reason: RejectReason) -> bool {
+    !matches!(reason, RejectReason::TopicMismatch | RejectReason::UnknownDevice | RejectReason::RateLimited)
 }
 
 impl DeviceBoard {
@@ -249,8 +264,9 @@ impl DeviceBoard {
         self.station == *station && self.boots.last().is_some_and(|last| last.number == boot && last.dirty)
     }
 
-    /// Makes `boot` dirty and the last one.
-    fn touch(&mut self, boot: u32, reject: Option<(u64, RejectReason)>) {
+    /// Makes `boot` dirty and the last one. False if another one that waited had to go for it: its device sends again
+    /// and is told then.
+    fn touch(&mut self, boot: u32, reject: Option<(u64, RejectReason)>) -> bool {
         let found = self.boots.iter().position(|known| known.number == boot);
         let mut known = match found {
             Some(place) => self.boots.remove(place),
@@ -264,11 +280,14 @@ impl DeviceBoard {
                 known.rejected.pop_front();
             }
         }
+        let mut all_kept = true;
         if self.boots.len() >= MAX_BOOTS {
-            let oldest = self.boots.iter().position(|known| !known.dirty).unwrap_or(0);
-            self.boots.remove(oldest);
+            let told = self.boots.iter().position(|known| !known.dirty);
+            all_kept = told.is_some();
+            self.boots.remove(told.unwrap_or(0));
         }
         self.boots.push(known);
+        all_kept
     }
 }
 

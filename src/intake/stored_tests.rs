@@ -105,6 +105,46 @@ fn beyond_its_devices_the_board_refuses_until_some_have_been_told() {
 }
 
 #[test]
+fn a_reading_that_came_too_fast_is_not_told_as_rejected() {
+    let mut board = board();
+    let start = Instant::now();
+    let reject = |reason| About {
+        from: Some((id("st01"), id("a"))),
+        bodies: vec![Told::Reject { reason, identity: Some((1, 7)) }],
+    };
+    for reason in [RejectReason::RateLimited, RejectReason::TopicMismatch, RejectReason::UnknownDevice] {
+        board.note(&reject(reason), &[Outcome::Stored(1)], start);
+    }
+    assert!(board.take_due(start + INTERVAL, 50).is_empty());
+    board.note(&reject(RejectReason::OutOfRange), &[Outcome::Stored(1)], start);
+    assert_eq!(board.take_due(start + INTERVAL, 50)[0].rejected, [(7, RejectReason::OutOfRange)]);
+}
+
+#[test]
+fn of_more_boots_than_can_wait_the_oldest_is_dropped_and_counted() {
+    let mut board = board();
+    let start = Instant::now();
+    let note = |board: &mut StoredBoard, boot| board.note(&reading("a", boot, 1), &[Outcome::Stored(1)], start);
+    assert_eq!((1..=9).map(|boot| note(&mut board, boot)).collect::<Vec<_>>(), [0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    assert_eq!(boots(&board.take_due(start + INTERVAL, 50)), [2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(note(&mut board, 1), 0, "one that was told makes room");
+}
+
+#[test]
+fn a_message_that_the_broker_refused_is_due_again_after_its_pause_and_not_before() {
+    let mut board = board();
+    let start = Instant::now();
+    board.note(&reading("a", 1, 1), &[Outcome::Stored(1)], start);
+    let due = board.take_due(start + INTERVAL, 50);
+    let (refused, pause) = (start + INTERVAL, 6 * INTERVAL);
+    board.again_after(&due[0].subject, refused, pause);
+    board.note(&reading("a", 1, 2), &[Outcome::Stored(2)], refused);
+    assert!(board.take_due(refused + Duration::from_millis(59_999), 50).is_empty());
+    assert_eq!(boots(&board.take_due(refused + pause, 50)), [1]);
+    assert!(!board.has_waiting());
+}
+
+#[test]
 fn what_the_broker_did_not_confirm_is_known_when_the_connection_is_gone() {
     let mut deliveries = Deliveries::default();
     let subject = |boot| Subject { station: id("st01"), device: id("a"), boot };

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 /// Brokers send more than Receive Maximum allows, so this and not that bounds memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// Messages without an answer of the store.
+    /// Messages without an answer of the store, and those that wait behind them.
     pub(crate) messages: usize,
     /// The bytes that they take.
     pub(crate) bytes: usize,
@@ -133,7 +133,8 @@ impl<T> Window<T> {
 
     /// Whether another message may be read.
     pub(crate) fn is_open(&self) -> bool {
-        self.waiting < self.limits.messages && self.bytes < self.limits.bytes
+        // Those of which nothing is to be stored wait as well, behind the oldest without an answer.
+        self.slots.len() < self.limits.messages && self.bytes < self.limits.bytes
     }
 
     /// Whether more acknowledgements are due than a broker within the standard can be owed.

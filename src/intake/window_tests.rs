@@ -72,6 +72,21 @@ fn reading_pauses_at_either_limit_and_goes_on_after_a_commit() {
 }
 
 #[test]
+fn messages_of_which_nothing_is_to_be_stored_pause_reading_too_while_they_wait_behind_one() {
+    let mut window = window();
+    window.connected();
+    let ticket = window.admit(Some(1), 10, ());
+    window.pass(Some(2));
+    assert!(window.is_open());
+    window.pass(Some(3));
+    assert!(!window.is_open());
+    window.committed(ticket).unwrap();
+    assert!(window.is_open());
+    (4..100).for_each(|packet| window.pass(Some(packet)));
+    assert!(window.is_open(), "behind none they do not wait");
+}
+
+#[test]
 fn an_answer_out_of_order_is_refused_and_changes_nothing() {
     let mut window = window();
     window.connected();

@@ -1,6 +1,7 @@
 //! An intake with a fake store, devices with a plain MQTT client, and a link that can be cut.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use truceline::intake::{
-    Clock, Intake, IntakeConfig, IntakeError, IntakeStatus, Leftovers, Now, Parts, Store, StoreClosed, StoredRanges,
+    Clock, Intake, IntakeConfig, IntakeError, IntakeStatus, Leftovers, LookupError, Now, Parts, Store, StoreClosed,
+    StoredRanges,
 };
 use truceline_core::id::Id;
 use truceline_core::log::{Append, Body, Outcome, ReadingEntry, Receipt, RejectEntry};
@@ -34,6 +36,12 @@ pub struct FakeStore {
     requests: mpsc::Sender<Append>,
     held: Arc<watch::Sender<bool>>,
     kept: Arc<Mutex<Kept>>,
+    /// It cannot say what is durable.
+    pub mute: Arc<AtomicBool>,
+    /// How often it was asked meanwhile.
+    pub questions: Arc<AtomicUsize>,
+    /// What each answer takes.
+    pub pace: Arc<Mutex<Duration>>,
 }
 
 #[derive(Default)]
@@ -49,10 +57,16 @@ impl FakeStore {
         let (answers, receipts) = mpsc::channel(4);
         let (held, mut lid) = watch::channel(false);
         let kept = Arc::new(Mutex::new(Kept::default()));
-        let into = Arc::clone(&kept);
+        let (into, pace) = (Arc::clone(&kept), Arc::new(Mutex::new(Duration::ZERO)));
+        let takes = Arc::clone(&pace);
         tokio::spawn(async move {
             let mut batch = Vec::new();
             while queue.recv_many(&mut batch, 1000).await > 0 {
+                let takes = *takes.lock().unwrap();
+                if !takes.is_zero() {
+                    // This store is slow.
+                    tokio::time::sleep(takes).await;
+                }
                 if lid.wait_for(|held| !held).await.is_err() {
                     return;
                 }
@@ -65,7 +79,8 @@ impl FakeStore {
                 }
             }
         });
-        (Self { requests, held: Arc::new(held), kept }, receipts)
+        let (mute, questions) = (Arc::default(), Arc::default());
+        (Self { requests, held: Arc::new(held), kept, mute, questions, pace }, receipts)
     }
 
     /// Nothing becomes durable, and nothing is answered, until [`Self::release`].
@@ -155,7 +170,11 @@ impl Store for FakeStore {
 }
 
 impl StoredRanges for FakeStore {
-    fn ranges(&self, device: &Id, boot: u32) -> Vec<(u64, u64)> {
+    fn ranges(&self, device: &Id, boot: u32) -> Result<Vec<(u64, u64)>, LookupError> {
+        if self.mute.load(Ordering::SeqCst) {
+            self.questions.fetch_add(1, Ordering::SeqCst);
+            return Err("the disk is broken".into());
+        }
         let kept = self.kept.lock().unwrap();
         let mut ranges: Vec<(u64, u64)> = Vec::new();
         for (_, _, seq) in kept.readings.keys().filter(|(known, number, _)| known == device && *number == boot) {
@@ -164,7 +183,7 @@ impl StoredRanges for FakeStore {
                 _ => ranges.push((*seq, *seq)),
             }
         }
-        ranges
+        Ok(ranges)
     }
 }
 

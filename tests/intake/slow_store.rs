@@ -1,5 +1,7 @@
 //! A store that is slower than the input: the broker waits, memory is bounded, all of it is acknowledged in the end.
 
+use std::time::Duration;
+
 use tempfile::tempdir;
 
 use crate::harness::mosquitto::Mosquitto;
@@ -36,6 +38,27 @@ async fn a_slow_store_makes_the_broker_wait_and_is_told() {
     service.wait("room again", |status| status.full_since.is_none()).await;
     assert_eq!(service.store.asked(), 1_000);
     assert!(service.stop().await.is_clean());
+}
+
+/// With each answer there is room for a moment: it is told all the same, for as long as it lasts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_answers_too_slowly_is_told_without_a_break() {
+    let dir = tempdir().unwrap();
+    let broker = Mosquitto::start(dir.path());
+    let mut service = Service::connected(config(&broker.url()).with_receive_maximum(10)).await;
+    *service.store.pace.lock().unwrap() = Duration::from_millis(150);
+    let mut device = Device::connect(broker.port, "a");
+    for seq in 0..300 {
+        device.publish(TOPIC, reading("a", seq)).await;
+    }
+    service.wait("the window to be full", |status| status.full_since.is_some()).await;
+    let since = service.status.borrow().full_since;
+    while service.store.durable() < 290 {
+        assert_eq!(service.status.borrow().full_since, since, "at {} stored", service.store.durable());
+        // Polling interval of a condition: what may not change meanwhile.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    service.wait("room again", |status| status.full_since.is_none()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! What devices are told on `stored`, and what they tell on `state`.
 
+use std::sync::atomic::Ordering;
+
 use rumqttc::v5::mqttbytes::QoS;
 use tempfile::tempdir;
 use truceline_core::log::Body;
@@ -63,6 +65,24 @@ async fn a_device_that_sends_again_is_told_again_and_each_boot_for_itself() {
     assert_eq!(boots, [1, 2, 1], "the boot that was heard last comes last");
     assert_eq!(told(&device)[2].stored, [(5, 5)]);
     drop(service);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_journal_cannot_say_what_is_stored_nothing_is_told_and_afterwards_it_is() {
+    let dir = tempdir().unwrap();
+    let broker = Mosquitto::start(dir.path());
+    let service = Service::connected(config(&broker.url())).await;
+    let mut device = Device::connect(broker.port, "a");
+    device.client.subscribe("truceline/v1/stored/st01/a", QoS::AtLeastOnce).await.unwrap();
+    service.store.mute.store(true, Ordering::SeqCst);
+    device.publish(TOPIC, reading("a", 1)).await;
+    eventually("a second question", || service.store.questions.load(Ordering::SeqCst) >= 2).await;
+    assert!(device.inbox.lock().unwrap().is_empty(), "an empty list would say that nothing is stored");
+    service.store.mute.store(false, Ordering::SeqCst);
+    let stored = retained(broker.port, |_| true).await;
+    assert_eq!(stored.stored, [(1, 1)]);
+    let all = device.inbox.lock().unwrap().len();
+    assert_eq!(all, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

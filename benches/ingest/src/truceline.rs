@@ -80,5 +80,6 @@ pub fn connected(page: &str) -> bool {
 /// The sum of a metric over its labels, or of the one row that is named with them; 0 while it is absent.
 pub fn metric(page: &str, name: &str) -> f64 {
     let of_name = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
-    page.lines().filter(of_name).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    // Not `sum`, which gives -0 of nothing.
+    page.lines().filter(of_name).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).fold(0.0, |a, b| a + b)
 }

@@ -137,7 +137,7 @@ fn stored(taken: &Taken, device: &str, boot: u32, habits: Habits) -> Stored {
     let own = (device.to_owned(), boot, 0)..=(device.to_owned(), boot, u64::MAX);
     for (_, _, seq) in taken.readings.range(own).map(|(key, _)| key) {
         if habits.rejects_seq == Some(*seq) {
-            rejected.push((*seq, RejectReason::RateLimited.as_str().to_owned()));
+            rejected.push((*seq, RejectReason::UnknownKind.as_str().to_owned()));
             continue;
         }
         match ranges.last_mut() {
