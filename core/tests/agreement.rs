@@ -326,11 +326,11 @@ fn each_fault_of_a_rule_names_key_value_and_remedy() {
         ),
         (
             format!("{fire}dwell_s = 5"),
-            "rule 'r': dwell_s: a no_fire rule has no such key; remove it (it may have: areas, line, sides, classes, threshold, cool_down_s, permitted)",
+            "rule 'r': dwell_s: a no_fire rule has none: fire is over when it is heard; use threshold",
         ),
         (
             "kind = \"silence\"\ncool_down_s = 5".to_owned(),
-            "rule 'r': cool_down_s: a silence rule has no such key; remove it (it may have: intervals, grace_s)",
+            "rule 'r': cool_down_s: a silence rule has none: its alert ends when the device is heard again; remove it",
         ),
         (
             "kind = \"crossing\"\nthreshold = 0.5".to_owned(),
@@ -363,7 +363,7 @@ fn each_fault_of_a_rule_names_key_value_and_remedy() {
         ),
         (
             "kind = \"silence\"\nthreshold = 0.5".to_owned(),
-            "rule 'r': threshold: a silence rule has no such key; remove it (it may have: intervals, grace_s)",
+            "rule 'r': threshold: a silence rule has none: that nothing is heard is certain; use intervals",
         ),
         (
             "kind = \"silence\"\nintervals = 0".to_owned(),

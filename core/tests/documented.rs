@@ -62,7 +62,8 @@ fn every_example_of_the_agreements_page_is_understood() {
 
 #[test]
 fn the_rules_page_has_a_row_for_each_kind_and_nothing_empty_in_it() {
-    let rows = RULES.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let (first, _) = RULES.split_once("## ").unwrap();
+    let rows = first.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
     let rows: std::collections::BTreeMap<&str, &str> = rows.collect();
     for example in examples(AGREEMENT) {
         for rule in &compile(&bundle(&completed(&example))).unwrap().rules {
@@ -72,6 +73,46 @@ fn the_rules_page_has_a_row_for_each_kind_and_nothing_empty_in_it() {
         }
     }
     assert_eq!(rows.len(), 10);
+}
+
+/// A rule of a kind with what it must have, and one more line.
+fn rule_with(kind: &str, more: &str) -> Result<(), Vec<String>> {
+    let must = match kind {
+        "exclusion_zone" if !more.starts_with("areas") => "areas = [\"zolote\"]\n",
+        "withdrawal" => "distances = [{ class = \"tank\", distance_m = 5000 }]\n",
+        _ => "",
+    };
+    let terms = completed(&format!("[[rule]]\nid = \"r\"\nkind = \"{kind}\"\n{must}{more}\n"));
+    compile(&bundle(&terms)).map(drop).map_err(|faults| faults.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn the_table_of_what_each_kind_may_say_is_what_is_accepted() {
+    let (_, table) = RULES.split_once("## What each kind may say").unwrap();
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| `")).collect();
+    assert_eq!(rows.len(), 10);
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [kind, dwell, hysteresis, cool_down, sides, areas] = cells[..] else { panic!("{row}") };
+        let kind = kind.trim_matches('`');
+        assert!(hysteresis.len() > 10, "{row}");
+        let values = ["dwell_s = 5", "cool_down_s = 5", "sides = [\"a\"]", "areas = [\"zolote\"]"];
+        for (cell, value) in [dwell, cool_down, sides, areas].into_iter().zip(values) {
+            let key = value.split(' ').next().unwrap();
+            match (cell.starts_with(&format!("`{key}`")), rule_with(kind, value)) {
+                (true, accepted) => assert_eq!(accepted, Ok(()), "{kind}: {cell}"),
+                (false, Ok(())) => panic!("{kind} may say {key}, and the table says '{cell}'"),
+                (false, Err(faults)) => {
+                    assert!(cell.starts_with("none: ") && cell.len() > 12, "{kind}: '{cell}' gives no reason");
+                    let told = format!("{key}: a {kind} rule has none: ");
+                    assert!(faults.len() == 1 && faults[0].contains(&told), "{kind}: {faults:?}");
+                }
+            }
+        }
+        for value in ["severity = \"minor\"", "valid_from = 2026-01-01T00:00:00Z", "hours = [\"01:00-02:00\"]"] {
+            assert_eq!(rule_with(kind, value), Ok(()), "{kind}: {value}");
+        }
+    }
 }
 
 #[test]

@@ -12,6 +12,8 @@ pub(super) struct KindTerms {
     pub word: &'static str,
     /// What it may say beside the keys of every rule.
     pub keys: &'static [&'static str],
+    /// What most kinds may say and it may not, why, and what to use instead.
+    pub without: &'static [(&'static str, &'static str)],
     /// Severity unless told.
     pub severity: Severity,
     /// Threshold unless told.
@@ -84,6 +86,7 @@ pub(super) const KINDS: [KindTerms; 10] = [
     KindTerms {
         word: "no_fire",
         keys: AT_ONCE,
+        without: &[("dwell_s", "fire is over when it is heard; use threshold")],
         severity: Severity::Severe,
         threshold: 0.5,
         least_threshold: 0.01,
@@ -95,6 +98,7 @@ pub(super) const KINDS: [KindTerms; 10] = [
     KindTerms {
         word: "crossing",
         keys: AT_ONCE,
+        without: &[("dwell_s", "a crossing happens at a moment; use threshold, or an exclusion_zone")],
         severity: Severity::Moderate,
         threshold: 0.9,
         least_threshold: 0.51,
@@ -106,6 +110,7 @@ pub(super) const KINDS: [KindTerms; 10] = [
     KindTerms {
         word: "exclusion_zone",
         keys: STAYS,
+        without: &[],
         severity: Severity::Severe,
         threshold: 0.8,
         least_threshold: 0.01,
@@ -117,6 +122,7 @@ pub(super) const KINDS: [KindTerms; 10] = [
     KindTerms {
         word: "withdrawal",
         keys: &["areas", "line", "sides", "threshold", "dwell_s", "cool_down_s", "permitted", "distances"],
+        without: &[("classes", "its classes are those of its distances; write them there")],
         severity: Severity::Severe,
         threshold: 0.8,
         least_threshold: 0.01,
@@ -127,7 +133,12 @@ pub(super) const KINDS: [KindTerms; 10] = [
     },
     KindTerms {
         word: "tamper",
-        keys: &["dwell_s", "cool_down_s", "displacement_m", "shock_g"],
+        keys: &["areas", "line", "sides", "dwell_s", "cool_down_s", "displacement_m", "shock_g"],
+        without: &[
+            ("threshold", "how probable it is follows from what is reported; use displacement_m, shock_g or dwell_s"),
+            ("classes", "it counts all that is done to a device; remove it"),
+            ("permitted", "work at a device is told by maintenance in the registry, which labels and lowers; use that"),
+        ],
         severity: Severity::Moderate,
         threshold: 0.5,
         least_threshold: 0.01,
@@ -138,7 +149,18 @@ pub(super) const KINDS: [KindTerms; 10] = [
     },
     KindTerms {
         word: "silence",
-        keys: &["intervals", "grace_s"],
+        keys: &["areas", "line", "sides", "intervals", "grace_s"],
+        without: &[
+            (
+                "dwell_s",
+                "how long nobody may be heard is intervals, counted in the device's own interval, and grace_s comes on top \
+                 after an outage of our own; use these",
+            ),
+            ("cool_down_s", "its alert ends when the device is heard again; remove it"),
+            ("threshold", "that nothing is heard is certain; use intervals"),
+            ("classes", "whatever a device sends is a sign of life; remove it"),
+            ("permitted", "use maintenance in the registry, or hours"),
+        ],
         severity: Severity::Minor,
         threshold: 0.5,
         least_threshold: 0.01,
@@ -150,6 +172,7 @@ pub(super) const KINDS: [KindTerms; 10] = [
     KindTerms {
         word: "no_flight",
         keys: FLIES,
+        without: &[],
         severity: Severity::Moderate,
         threshold: 0.5,
         least_threshold: 0.01,
@@ -160,7 +183,12 @@ pub(super) const KINDS: [KindTerms; 10] = [
     },
     KindTerms {
         word: "interference",
-        keys: &["areas", "dwell_s", "cool_down_s", "min_devices", "radius_m"],
+        keys: &["areas", "line", "sides", "dwell_s", "cool_down_s", "min_devices", "radius_m"],
+        without: &[
+            ("threshold", "how probable it is follows from what the devices report; use min_devices or dwell_s"),
+            ("classes", "it counts all signs of it; remove it"),
+            ("permitted", "nothing in a reading tells interference that is allowed; use areas or hours"),
+        ],
         severity: Severity::Moderate,
         threshold: 0.5,
         least_threshold: 0.01,
@@ -171,7 +199,12 @@ pub(super) const KINDS: [KindTerms; 10] = [
     },
     KindTerms {
         word: "clock",
-        keys: &["dwell_s", "cool_down_s", "max_error_ms"],
+        keys: &["areas", "line", "sides", "dwell_s", "cool_down_s", "max_error_ms"],
+        without: &[
+            ("threshold", "use max_error_ms or dwell_s"),
+            ("classes", "it is about clocks; remove it"),
+            ("permitted", "work at a device is told by maintenance in the registry, which labels and lowers; use that"),
+        ],
         severity: Severity::Minor,
         threshold: 0.5,
         least_threshold: 0.01,
@@ -182,7 +215,13 @@ pub(super) const KINDS: [KindTerms; 10] = [
     },
     KindTerms {
         word: "coverage",
-        keys: &["line", "classes", "dwell_s", "stretch_m", "intervals", "grace_s", "assumed_ranges"],
+        keys: &["areas", "line", "classes", "dwell_s", "stretch_m", "intervals", "grace_s", "assumed_ranges"],
+        without: &[
+            ("cool_down_s", "its alert ends when the stretch is covered again; remove it"),
+            ("sides", "the line runs between its sides, so no stretch of it is on one; use areas"),
+            ("threshold", "a stretch is covered or it is not; use intervals or assumed_ranges"),
+            ("permitted", "use areas, hours or dwell_s"),
+        ],
         severity: Severity::Minor,
         threshold: 0.5,
         least_threshold: 0.01,
@@ -197,6 +236,16 @@ impl KindTerms {
     /// The terms of a kind's word.
     pub(super) fn of(word: &str) -> Option<&'static Self> {
         KINDS.iter().find(|kind| kind.word == word)
+    }
+
+    /// Whether a rule of this kind is about a line, whatever else it says.
+    pub(super) fn needs_line(&self) -> bool {
+        matches!(self.word, "crossing" | "withdrawal" | "coverage")
+    }
+
+    /// Why it may not say what most kinds may, and what to use instead.
+    pub(super) fn why_not(&self, key: &str) -> Option<&'static str> {
+        self.without.iter().find(|(without, _)| *without == key).map(|(_, why)| *why)
     }
 
     /// Whether a rule of this kind may say `key`.

@@ -1,5 +1,6 @@
 //! Whether terms ever meet: in time, at an hour of the day, at a place.
 
+use super::kinds::KindTerms;
 use super::{Agreement, Extent, Hours, Permission, Rule, Validity};
 use crate::geometry::{LonLat, Side, boundaries_cross};
 use crate::id::Id;
@@ -142,7 +143,9 @@ fn places(extent: &Extent, tried_in: &Extent) -> Vec<LonLat> {
 /// Why a rule raises nothing, or less than it says: what it names is never in force with it.
 pub(super) fn never_with(agreement: &Agreement, rule: &Rule) -> Vec<String> {
     let mut found = Vec::new();
-    if let Some(line) = rule.line.as_ref().filter(|line| !agreement.has_line(line, rule.validity)) {
+    let goes_by_line = !rule.sides.is_empty() || KindTerms::of(rule.kind.as_str()).is_some_and(KindTerms::needs_line);
+    let line = rule.line.as_ref().filter(|_| goes_by_line);
+    if let Some(line) = line.filter(|line| !agreement.has_line(line, rule.validity)) {
         found.push(format!("no version of line '{line}' is in force while it is: it raises nothing"));
         return found;
     }

@@ -166,6 +166,16 @@ pub enum Extent {
     },
 }
 
+impl Extent {
+    /// The line that a zone along one follows.
+    pub fn line(&self) -> Option<&Id> {
+        match self {
+            Self::Area(_) => None,
+            Self::Buffer { line, .. } => Some(line),
+        }
+    }
+}
+
 /// A rule.
 #[derive(Debug)]
 pub struct Rule {

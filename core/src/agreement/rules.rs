@@ -46,8 +46,13 @@ pub(super) fn read(top: &mut Keys<'_>, names: &Names) -> Vec<Rule> {
 
 fn rule(keys: &mut Keys<'_>, id: Option<Id>, kind: &'static KindTerms, names: &Names) -> Option<Rule> {
     for key in all_keys().into_iter().filter(|key| !kind.may_say(key)) {
-        let own = if kind.keys.is_empty() { "no keys of its own".to_owned() } else { kind.keys.join(", ") };
-        keys.refuse(key, &format!("a {} rule has no such key; remove it (it may have: {own})", kind.word));
+        let message = match kind.why_not(key) {
+            Some(why) => format!("a {} rule has none: {why}", kind.word),
+            None => {
+                format!("a {} rule has no such key; remove it (it may have: {})", kind.word, kind.keys.join(", "))
+            }
+        };
+        keys.refuse(key, &message);
     }
     let validity = validity(keys);
     let severity = severity(keys).unwrap_or(kind.severity);
@@ -115,7 +120,7 @@ fn line(keys: &mut Keys<'_>, kind: &KindTerms, names: &Names, has_sides: bool) -
         names.check_line(keys, "line", line);
         return told;
     }
-    let needed = has_sides || matches!(kind.word, "crossing" | "withdrawal" | "coverage");
+    let needed = has_sides || kind.needs_line();
     if needed && names.primary_line.is_none() && !keys.has("line") {
         let why = if has_sides {
             "sides are sides of a line".to_owned()

@@ -73,7 +73,7 @@ use tracks::Tracks;
 use trail::Verdict;
 
 /// Changes whenever another output may follow from the same entries.
-pub const ENGINE_VERSION: u32 = 5;
+pub const ENGINE_VERSION: u32 = 6;
 
 /// What the engine says.
 #[derive(Clone, Debug, PartialEq)]
@@ -211,8 +211,9 @@ impl Engine {
             Body::Reject(reject) => {
                 self.message();
                 if let Some(terms) = self.terms.clone() {
-                    tamper::judge_reject(reject, &terms, &self.roll, &mut self.book, &mut self.frame);
                     let record = reject.device.as_ref().and_then(|device| self.records.by_id.get_mut(device));
+                    let known = record.as_deref();
+                    tamper::judge_reject(reject, &terms, &self.roll, known, &mut self.book, &mut self.frame);
                     clock::judge_reject(reject, &terms, &self.roll, record, &mut self.book, &mut self.frame);
                 }
             }

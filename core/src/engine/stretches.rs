@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::disc::Disc;
 use super::limits::MAX_STRETCHES;
 use super::record::Stand;
+use crate::agreement::Validity;
 use crate::geometry::{LineIndex, LonLat};
 use crate::id::Id;
+use crate::time::Time;
 
 /// What two reaches that meet may be apart by in rounding, metres.
 const MEET_M: f64 = 0.1;
@@ -23,7 +25,21 @@ pub(super) struct Stretches {
     reached: Vec<BTreeSet<Id>>,
     /// What each device reaches, as chainages.
     reach: BTreeMap<Id, Vec<(f64, f64)>>,
+    /// Of a rule with areas: in which of them it holds.
+    held: Option<Held>,
 }
+
+/// The stretches that may reach into a rule's areas as these are from one time to another.
+#[derive(Debug)]
+struct Held {
+    within: Validity,
+    stretches: Vec<bool>,
+}
+
+/// A stretch is looked at in pieces of about this length to see whether it reaches into an area, metres.
+const PIECE_M: f64 = 250.0;
+/// At most in so many.
+const MOST_PIECES: f64 = 16.0;
 
 impl Stretches {
     pub(super) fn of(line: &LineIndex, stretch_m: f64) -> Self {
@@ -32,7 +48,7 @@ impl Stretches {
         let count = ((length_m / stretch_m - 1e-6).ceil().max(1.0) as usize).min(MAX_STRETCHES);
         let chainages: Vec<f64> = (0..=count).map(|n| (n as f64 * stretch_m).min(length_m)).collect();
         let ends = line.places_at(&chainages);
-        Self { length_m, stretch_m, ends, reached: vec![BTreeSet::new(); count], reach: BTreeMap::new() }
+        Self { length_m, stretch_m, ends, reached: vec![BTreeSet::new(); count], reach: BTreeMap::new(), held: None }
     }
 
     pub(super) fn count(&self) -> u32 {
@@ -44,6 +60,31 @@ impl Stretches {
         let from = f64::from(stretch) * self.stretch_m;
         let to = if stretch + 1 >= self.count() { self.length_m } else { from + self.stretch_m };
         (from, to)
+    }
+
+    /// Whether it is known in which stretches a rule with areas holds at `time`.
+    pub(super) fn knows_held(&self, time: Time) -> bool {
+        self.held.as_ref().is_some_and(|held| held.within.contains(time))
+    }
+
+    /// Finds out in which stretches a rule holds: those of which a piece may be where `reaches` says, as far as that is so.
+    pub(super) fn hold(&mut self, line: &LineIndex, within: Validity, reaches: impl Fn(LonLat, f64) -> bool) {
+        let pieces = (self.stretch_m / PIECE_M).ceil().clamp(1.0, MOST_PIECES);
+        let reach_m = self.stretch_m / pieces / 2.0 + MEET_M;
+        let stretches = (0..self.count()).map(|stretch| {
+            let (from, to) = self.chainages(stretch);
+            // Both ends are looked at too: a line in parts goes on elsewhere.
+            let middles = (0..pieces as u32).map(|piece| from + (to - from) * (f64::from(piece) + 0.5) / pieces);
+            let places = line.places_at(&[from].into_iter().chain(middles).chain([to]).collect::<Vec<f64>>());
+            places.into_iter().any(|place| reaches(place, reach_m))
+        });
+        self.held = Some(Held { within, stretches: stretches.collect() });
+    }
+
+    /// Whether its rule holds in a stretch.
+    pub(super) fn holds(&self, stretch: u32) -> bool {
+        let held = self.held.as_ref();
+        held.is_none_or(|held| held.stretches.get(stretch as usize).copied().unwrap_or(false))
     }
 
     /// Tells where a device is and how far it senses; `None` takes it out. The stretches that it reaches now or did.

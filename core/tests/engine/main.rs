@@ -20,6 +20,7 @@ mod coverage_model;
 mod crossing;
 mod crossing_model;
 mod determinism;
+mod device_places;
 mod doubted;
 mod flood;
 mod hostile;

@@ -71,12 +71,12 @@ fn subject(agreement: &Agreement, rule: &Rule) -> String {
         RuleKind::Tamper { displacement_m, shock_g } => {
             let struck = shock_g.map_or(String::new(), |shock| format!(", struck with {shock} g or more"));
             format!(
-                "a device moved {} or more beyond the accuracy, opened{struck}, or imitated",
+                "a device{within} moved {} or more beyond the accuracy, opened{struck}, or imitated",
                 metres(*displacement_m)
             )
         }
         RuleKind::Silence { intervals, grace } => format!(
-            "a device or a whole station not heard for {intervals} of its intervals, with {} of grace after our own \
+            "a device or a whole station{within} not heard for {intervals} of its intervals, with {} of grace after our own \
              deafness",
             span(*grace)
         ),
@@ -84,11 +84,11 @@ fn subject(agreement: &Agreement, rule: &Rule) -> String {
             "GNSS jamming or spoofing reported by {min_devices} devices or more within {} of one another{within}",
             metres(*radius_m)
         ),
-        RuleKind::Clock { max_error_ms } => format!("a clock wrong by more than {max_error_ms} ms"),
+        RuleKind::Clock { max_error_ms } => format!("a clock{within} wrong by more than {max_error_ms} ms"),
         RuleKind::Coverage { stretch_m, assumed_ranges, .. } => {
             let assumed = if *assumed_ranges { ", assumed ranges counting" } else { "" };
             let stretch = metres(*stretch_m);
-            format!("a stretch of {stretch} of {line} without a working sensor in range{assumed}")
+            format!("a stretch of {stretch} of {line}{within} without a working sensor in range{assumed}")
         }
     }
 }

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::disc::Disc;
 use super::limits::{EVICTED_PART, LimitsHit, MAX_REPORTERS, REPORT_STANDS};
+use super::record::Stand;
 use crate::alert::Evidence;
 use crate::geometry::{LonLat, distance_m};
 use crate::id::Id;
@@ -187,6 +188,11 @@ impl Regions {
     /// The region that a device is a member of.
     pub(super) fn region_of(&self, device: &Id) -> Option<u64> {
         self.reporters.get(device)?.region
+    }
+
+    /// Where a device that reports is taken to be.
+    pub(super) fn stand_of(&self, device: &Id) -> Option<Stand> {
+        self.reporters.get(device).map(|reporter| Stand { position: reporter.position, hacc_m: reporter.hacc_m })
     }
 
     /// Lets go of the regions whose alerts are not open any more.

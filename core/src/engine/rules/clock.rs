@@ -20,6 +20,7 @@ use crate::engine::frame::Frame;
 use crate::engine::height::below;
 use crate::engine::located::SIGMAS_95_ONE_AXIS;
 use crate::engine::record::Record;
+use crate::engine::rules::place::{self, Holds};
 use crate::engine::sighting::{Sighting, surveyed};
 use crate::engine::terms::{Group, Roll, Terms, in_maintenance};
 use crate::log::RejectEntry;
@@ -129,22 +130,26 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, record: &mut Record, boo
         if !in_force(rule, wall) {
             continue;
         }
+        let holds_there = place::holds(rule, sighting.device, Some(record), wall, sighting.terms);
+        if holds_there == Holds::No {
+            continue;
+        }
         let watch = record.clock(&rule.id);
         if live && !by_person {
             let ahead_ms = reading.time.since(wall).secs_f64() * 1_000.0;
             if holds(&mut watch.ahead, over(ahead_ms, max_error_ms), wall, rule) {
-                report(sighting, rule, wall, "ahead", ahead_ms, SHOWN, book, frame);
+                report(sighting, (rule, holds_there), wall, "ahead", ahead_ms, SHOWN, book, frame);
             }
         }
         if let Some(sd_ms) = reading.clock.uncertainty_ms.filter(|_| live) {
             let probability = if sd_ms > 0.0 { 2.0 * below(-max_error_ms / sd_ms) } else { 0.0 };
             let is_so = if probability >= rule.threshold { Some(true) } else { over(probability, rule.threshold) };
             if holds(&mut watch.unsure, is_so, wall, rule) {
-                report(sighting, rule, wall, "unsure", sd_ms, probability, book, frame);
+                report(sighting, (rule, holds_there), wall, "unsure", sd_ms, probability, book, frame);
             }
         }
         if let Some(moved_ms) = jump(watch, reading, live, max_error_ms, wall, rule) {
-            report(sighting, rule, wall, "jumped", moved_ms, SHOWN, book, frame);
+            report(sighting, (rule, holds_there), wall, "jumped", moved_ms, SHOWN, book, frame);
         }
     }
 }
@@ -204,7 +209,7 @@ fn what(device: &str, cause: &str, error_ms: f64) -> String {
 #[expect(clippy::too_many_arguments, reason = "what is told, of whom, by which rule, and where it is told")]
 fn report<'a>(
     sighting: &Sighting<'a>,
-    rule: &'a Rule,
+    (rule, holds_there): (&'a Rule, Holds),
     wall: Time,
     cause: &'static str,
     error_ms: f64,
@@ -226,6 +231,7 @@ fn report<'a>(
         finding.severity = step_down(rule.severity);
     }
     finding.labels.push(format!("clock:{cause}"));
+    finding.labels.extend(holds_there.label());
     finding.what = what(device.as_str(), cause, error_ms);
     finding.details = details(rule, cause, error_ms);
     let source = serde_json::to_value(sighting.reading.clock.source).unwrap_or_default();
@@ -260,12 +266,17 @@ pub(in crate::engine) fn judge_reject(
     let ahead_ms = FUTURE_ALLOWED.secs_f64() * 1_000.0;
     for rule in terms.rules_of(Group::Clock) {
         let RuleKind::Clock { max_error_ms } = rule.kind else { continue };
+        let holds_there = place::holds(rule, device, Some(record), wall, terms);
+        if holds_there == Holds::No {
+            continue;
+        }
         let watch = record.clock(&rule.id);
         if !in_force(rule, wall) || !holds(&mut watch.ahead, over(ahead_ms, max_error_ms), wall, rule) {
             continue;
         }
         let (boot, seq) = reject.identity.unwrap_or_default();
         let mut labels = vec!["clock:ahead".to_owned()];
+        labels.extend(holds_there.label());
         let mut severity = rule.severity;
         if device.is_some_and(|device| in_maintenance(device, wall)) {
             labels.push("maintenance".to_owned());

@@ -5,6 +5,8 @@
 //! a device that works, less what is not known of the device's place. All goes by arrival. While we are deaf nothing
 //! begins or ceases to work; that time does not count for the dwell, and is told as our own.
 //!
+//! A rule with areas is about the stretches that reach into one; what is blind elsewhere is known, and not told.
+//!
 //! Blind stretches next to one another are one alert, which grows and shrinks with them. What was one may
 //! fall into several: the largest goes on with the alert; and several may become one: the oldest goes on.
 
@@ -12,10 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::agreement::{Line, Rule, RuleKind};
+use crate::agreement::{Line, Rule, RuleKind, Validity};
+use crate::alert::PlaceExtent;
 use crate::engine::Engine;
 use crate::engine::finding::{in_force, next_change};
+use crate::engine::located::Located;
 use crate::engine::record::{Absence, Record, Stand};
+use crate::engine::rules::place;
 use crate::engine::runs::{Run, fit};
 use crate::engine::sighting::{assumed_range_m, surveyed};
 use crate::engine::stretches::Stretches;
@@ -371,7 +376,8 @@ impl Engine {
         let wall = self.frame.wall(self.frame.now);
         let versions = terms.agreement.lines.iter().filter(|line| rule.line.as_ref() == Some(&line.id));
         let ends = versions.flat_map(|line| [line.validity.from, line.validity.to]).flatten();
-        let change = ends.filter(|end| *end > wall).chain(next_change(rule, wall)).min();
+        let areas = place::next_version(rule, wall, terms);
+        let change = ends.filter(|end| *end > wall).chain(next_change(rule, wall)).chain(areas).min();
         let due = stretch.into_iter().chain(change.map(|change| self.frame.journal(change))).min();
         let key = TimerKey::Coverage { rule: rule.id.clone() };
         match due {
@@ -391,16 +397,34 @@ impl Engine {
         Some(hearing.last_end().map_or(due, |end| due.max(end + grace)))
     }
 
+    /// Looks in which stretches a rule with areas holds, unless that is known.
+    fn hold(&self, rule: &Rule, map: &mut Stretches, terms: &Terms) {
+        let wall = self.frame.wall(self.frame.now);
+        if rule.areas.is_empty() || map.knows_held(wall) {
+            return;
+        }
+        let Some((line, _)) = terms.line(rule.line.as_ref(), wall) else { return };
+        let course = line.course();
+        let from = place::last_version(rule, wall, terms);
+        let within = Validity { from, to: place::next_version(rule, wall, terms) };
+        map.hold(course.boundary(), within, |position, radius_m| {
+            // Of what only touches an area nothing is left out.
+            Located::new(PlaceExtent::Disc { position, radius_m }, wall, terms).in_any(&rule.area_slots) > 0.0
+        });
+    }
+
     /// Brings the alerts in line with what is blind, and arms the timer for what will be.
-    fn settle(&mut self, rule: &Rule, mut watch: Watch, map: Stretches, terms: &Terms) {
+    fn settle(&mut self, rule: &Rule, mut watch: Watch, mut map: Stretches, terms: &Terms) {
         let now = self.frame.now;
+        self.hold(rule, &mut map, terms);
+        watch.told.retain(|stretch| map.holds(*stretch));
         let holds = in_force(rule, self.frame.wall(now));
         let mut next: Option<Time> = None;
         if holds {
             let mut known: Option<(Time, Option<Time>)> = None;
             let Watch { blind, told, .. } = &mut watch;
             for (stretch, Blind { counted_from, .. }) in blind.iter() {
-                if told.contains(stretch) {
+                if told.contains(stretch) || !map.holds(*stretch) {
                     continue;
                 }
                 let due = match known {
@@ -420,7 +444,8 @@ impl Engine {
         watch.runs.retain(|run| book.is_open(&run.key(rule)));
         let fitted = fit(std::mem::take(&mut watch.runs), &watch.told);
         for (run, reason) in fitted.ended {
-            let reason = if holds { reason } else { "not_in_force" };
+            let somewhere = (run.first..=run.last).any(|stretch| map.holds(stretch));
+            let reason = if holds && somewhere { reason } else { "not_in_force" };
             if self.frame.hearing.deaf_within(run.since, now) > Span::default() {
                 self.tell_run(rule, &run, &watch, &map, terms);
             }

@@ -21,6 +21,7 @@ use crate::engine::frame::Frame;
 use crate::engine::limits::REPORT_STANDS;
 use crate::engine::record::{GnssClock, Record};
 use crate::engine::regions::{Regions, Sign, Source, Strength, Wanted};
+use crate::engine::rules::place::{self, Holds};
 use crate::engine::sighting::Sighting;
 use crate::engine::terms::{Group, Terms};
 use crate::id::Id;
@@ -36,8 +37,6 @@ const LEAST_SATELLITES: u8 = 4;
 const LEAP: Span = Span::from_secs(1);
 /// Devices that an alert lists.
 const TOLD_DEVICES: usize = 50;
-/// A device is in an area when that is at least as probable as not.
-const IN_AREA: f64 = 0.5;
 
 /// Whether a device's displacement is one of many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,11 +214,8 @@ fn take_sign(
         return false;
     }
     let Some(stand) = sighting.stand.or(record.stand()) else { return false };
-    if !rule.areas.is_empty() {
-        let at = PlaceExtent::Point { position: stand.position, hacc_m: stand.hacc_m };
-        if sighting.located(at).in_any(&rule.area_slots) < IN_AREA {
-            return false;
-        }
+    if place::holds_at(rule, Some(stand), sighting.time(), sighting.terms) == Holds::No {
+        return false;
     }
     let here =
         regions.entry((rule.id.clone(), sighting.late)).or_insert_with(|| Regions::new(wanted.radius_m, sighting.late));
@@ -273,6 +269,8 @@ fn join(
         evidence.extend(told);
     }
     evidence.sort_by_key(|one| (one.offset, one.seq));
+    let holds = |id: &Id| place::holds_at(rule, here.stand_of(id), time, sighting.terms);
+    let surely = if place::is_bounded(rule) { newcomers.iter().map(holds).min() } else { None };
     let Some(region) = here.region_mut(number) else { return };
     let members = region.members();
     let strength = region.strength(wanted.devices);
@@ -283,6 +281,7 @@ fn join(
     finding.place_by = PlaceBy::Devices;
     finding.extent = Some(PlaceExtent::Disc { position: region.disc.middle, radius_m: region.disc.radius_m });
     finding.labels = labels(sighting, source);
+    finding.labels.extend(surely.and_then(Holds::label));
     finding.what = format!("At least {members} devices report that satellite navigation is disturbed");
     finding.past = Some("Devices of a region reported that satellite navigation is disturbed, until".to_owned());
     finding.details = Map::from_iter([

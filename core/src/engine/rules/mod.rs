@@ -10,6 +10,7 @@ pub(super) mod interference;
 pub(super) mod no_fire;
 pub(super) mod no_flight;
 pub(super) mod objects;
+pub(super) mod place;
 pub(super) mod silence;
 pub(super) mod stay;
 pub(super) mod tamper;

@@ -18,6 +18,7 @@ use crate::engine::book::AlertKey;
 use crate::engine::finding::{Finding, Follow, PlaceBy, in_force, next_start};
 use crate::engine::ground;
 use crate::engine::record::Stand;
+use crate::engine::rules::place::{self, Holds};
 use crate::engine::sighting::surveyed;
 use crate::engine::terms::Terms;
 use crate::engine::timers::TimerKey;
@@ -140,6 +141,26 @@ impl Engine {
         }
     }
 
+    /// Whether a rule holds where a device is.
+    fn holds_for(&self, rule: &Rule, device: &Id, terms: &Terms) -> Holds {
+        let wall = self.frame.wall(self.frame.now);
+        place::holds(rule, self.roll.device(device), self.records.by_id.get(device), wall, terms)
+    }
+
+    /// The devices of a station whose silence a rule judges, by id.
+    fn judged(&self, rule: &Rule, station: &Id, terms: &Terms) -> Vec<Id> {
+        let timed = self.roll.timed.get(station).into_iter().flatten();
+        timed.filter(|device| self.holds_for(rule, device, terms) > Holds::No).cloned().collect()
+    }
+
+    /// Asks again when other versions of the rule's areas or of its line are in force.
+    fn wait_for_place(&mut self, rule: &Rule, device: &Id, terms: &Terms) {
+        if let Some(change) = place::next_version(rule, self.frame.wall(self.frame.now), terms) {
+            let key = TimerKey::Silence { rule: rule.id.clone(), device: device.clone() };
+            self.frame.timers.arm(key, self.frame.journal(change).max(self.frame.now));
+        }
+    }
+
     /// How long a device may be silent under a rule.
     fn allowed(&self, rule: &Rule, device: &Id) -> Option<Span> {
         let RuleKind::Silence { intervals, .. } = rule.kind else { return None };
@@ -188,8 +209,14 @@ impl Engine {
         }
         let roll = self.roll.clone();
         let Some(station) = roll.device(device).map(|device| &device.station) else { return };
-        let all = roll.timed.get(station).map_or(&[][..], Vec::as_slice);
         let place = (rule.id.clone(), station.clone());
+        let known = self.overdue.get(&place).is_some_and(|overdue| overdue.devices.contains_key(device));
+        if !known && self.holds_for(rule, device, &terms) == Holds::No {
+            self.wait_for_place(rule, device, &terms);
+            return;
+        }
+        let judged = self.judged(rule, station, &terms);
+        let all = judged.as_slice();
         let overdue = self.overdue.entry(place.clone()).or_default();
         let hold = match overdue.devices.get(device) {
             Some(Standing::Untold) => {
@@ -275,6 +302,7 @@ impl Engine {
         ]);
         details.insert("station".to_owned(), registered.station.as_str().into());
         let finding = Finding {
+            labels: self.holds_for(rule, device, terms).label().into_iter().collect(),
             opening: opening(record.last_heard, record.counted_from),
             extent: stand.map(|stand| PlaceExtent::Point { position: stand.position, hacc_m: stand.hacc_m }),
             what,
@@ -312,7 +340,9 @@ impl Engine {
         let told = words::second(self.frame.wall(since));
         let count = devices.len();
         let stands = devices.iter().filter_map(|id| surveyed(self.roll.device(id)?));
+        let holds = devices.iter().map(|device| self.holds_for(rule, device, terms)).max();
         let finding = Finding {
+            labels: holds.and_then(Holds::label).into_iter().collect(),
             opening: opening(last_heard, counted_from),
             extent: middle(&stands.collect::<Vec<_>>()),
             what: match last_heard {
@@ -389,13 +419,12 @@ impl Engine {
     /// Silence that ends so counts anew: should it be judged again, it is another alert.
     pub(in crate::engine) fn prune_overdue(&mut self, reason: &str) {
         let Some(terms) = self.terms.clone() else { return };
-        let roll = self.roll.clone();
         for ((rule_id, station), mut overdue) in std::mem::take(&mut self.overdue) {
             let Some(rule) = terms.rule(&rule_id).filter(|rule| matches!(rule.kind, RuleKind::Silence { .. })) else {
                 self.count_anew(overdue.devices.keys());
                 continue;
             };
-            let timed = roll.timed.get(&station).map_or(&[][..], Vec::as_slice);
+            let timed = self.judged(rule, &station, &terms);
             if overdue.station
                 && !(timed.len() >= LEAST_DEVICES && timed.iter().all(|id| overdue.devices.contains_key(id)))
             {

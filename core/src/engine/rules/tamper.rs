@@ -14,6 +14,7 @@ use crate::engine::finding::{Finding, Follow, PlaceBy, in_force, step_down};
 use crate::engine::frame::Frame;
 use crate::engine::record::{Moved, Record};
 use crate::engine::rules::interference::{self, AllRegions, Displaced};
+use crate::engine::rules::place::{self, Holds};
 use crate::engine::sighting::{POSITION_DOUBTFUL, Sighting, reported, surveyed};
 use crate::engine::terms::{Group, Roll, Terms, in_maintenance};
 use crate::engine::trail::Verdict;
@@ -54,6 +55,11 @@ pub(in crate::engine) fn judge(
         if !in_force(rule, sighting.time()) {
             continue;
         }
+        let holds = place::holds(rule, Some(device), Some(record), sighting.time(), sighting.terms);
+        if holds == Holds::No {
+            continue;
+        }
+        let rule = (rule, holds);
         if let Data::Health(health) = &sighting.reading.data {
             if health.enclosure == Some(Enclosure::Open) {
                 report(sighting, rule, "opened", 1.0, None, &[], book, frame);
@@ -64,6 +70,7 @@ pub(in crate::engine) fn judge(
                 report(sighting, rule, "struck", 1.0, Some(("shock_g", shock)), &[], book, frame);
             }
         }
+        let (rule, _) = rule;
         let stands = device.mobility == Mobility::Fixed || device.watched;
         if !stands || !newest {
             continue;
@@ -83,7 +90,7 @@ pub(in crate::engine) fn judge(
         if so_far.readings >= LEAST_READINGS && sighting.time().since(so_far.since) >= rule.dwell {
             let chance = OUTSIDE.powi(i32::try_from(so_far.readings.min(8)).unwrap_or(8));
             let surest = if sighting.worth == Verdict::Doubted { DOUBTFUL } else { SUREST };
-            moved.push((rule, distance_m, (1.0 - chance).min(surest)));
+            moved.push(((rule, holds), distance_m, (1.0 - chance).min(surest)));
         }
     }
     if moved.is_empty() {
@@ -94,7 +101,7 @@ pub(in crate::engine) fn judge(
         Mobility::Mobile => Displaced::Alone,
     };
     for (rule, distance_m, probability) in moved {
-        let key = moved_key(rule, &sighting.entry.device, sighting.late);
+        let key = moved_key(rule.0, &sighting.entry.device, sighting.late);
         let labels: &[&str] = match many {
             Displaced::Alone => &[],
             Displaced::Told => {
@@ -117,7 +124,7 @@ pub(in crate::engine) fn moved_key(rule: &Rule, device: &Id, late: bool) -> Aler
 #[expect(clippy::too_many_arguments, reason = "what is told, of whom, by which rule, and where it is told")]
 fn report<'a>(
     sighting: &Sighting<'a>,
-    rule: &'a Rule,
+    (rule, holds): (&'a Rule, Holds),
     cause: &'static str,
     probability: f64,
     figure: Option<(&str, f64)>,
@@ -145,6 +152,7 @@ fn report<'a>(
         finding.labels.push(POSITION_DOUBTFUL.to_owned());
     }
     finding.labels.push(format!("tamper:{cause}"));
+    finding.labels.extend(holds.label());
     finding.labels.extend(labels.iter().map(|label| (*label).to_owned()));
     finding.what = match (cause, figure) {
         ("moved", Some((_, distance_m))) => {
@@ -165,6 +173,7 @@ pub(in crate::engine) fn judge_reject(
     reject: &RejectEntry,
     terms: &Terms,
     roll: &Roll,
+    record: Option<&Record>,
     book: &mut Book,
     frame: &mut Frame,
 ) {
@@ -177,7 +186,8 @@ pub(in crate::engine) fn judge_reject(
     let Some(device) = roll.device(id) else { return };
     let wall = frame.wall(frame.now);
     for rule in terms.rules_of(Group::Tamper) {
-        if !in_force(rule, wall) {
+        let holds = place::holds(rule, Some(device), record, wall, terms);
+        if !in_force(rule, wall) || holds == Holds::No {
             continue;
         }
         let evidence = reject.identity.map(|(boot, seq)| Evidence {
@@ -189,6 +199,7 @@ pub(in crate::engine) fn judge_reject(
             kind: "reject".to_owned(),
         });
         let mut labels = vec![format!("tamper:{cause}")];
+        labels.extend(holds.label());
         let mut severity = rule.severity;
         if in_maintenance(device, wall) {
             labels.push("maintenance".to_owned());
