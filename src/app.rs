@@ -1,18 +1,20 @@
 //! Wires the parts, their start and stop; the only place that knows them all, and the clock.
 //!
 //! Started in the order in which data flows, stopped in an order that loses nothing: first what
-//! takes readings in, then what follows from them, at last the journal. Each stop has a deadline, and
-//! who misses it is named.
+//! takes readings in, then what follows from them, at last the journal. All of the stop has one deadline, and
+//! who misses his part of it is named.
 
 mod answers;
 mod clock;
 mod control;
 mod deeds;
+mod lags;
 mod ports;
 mod reload;
 mod stages;
 mod terms;
 
+use std::convert::Infallible;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use truceline_core::log::Body;
 use truceline_core::time::Span;
@@ -29,7 +32,7 @@ pub use clock::Clock;
 use crate::broker::{Broker, BrokerConfig};
 use crate::config::{self, Config};
 use crate::desk::Desk;
-use crate::evaluator::{Evaluator, EvaluatorConfig, Ports};
+use crate::evaluator::{Evaluator, EvaluatorConfig, EvaluatorStatus, Ports};
 use crate::http::{HttpConfig, Listening, RenderMetrics};
 use crate::intake::{Intake, IntakeConfig, IntakeError, IntakeStatus, Leftovers};
 use crate::journal::{Journal, JournalConfig};
@@ -37,6 +40,7 @@ use crate::sinks::{
     Cursors, Delays, Form, Generation, InfluxConfig, Logs, MqttConfig, RunningSink, start_influx, start_mqtt,
 };
 use answers::Answers;
+use lags::Lags;
 use ports::{DeskStore, JournalLog, JournalRanges, JournalStore, JournalTicks, logs};
 use reload::Reloader;
 use terms::{Terms, TermsError};
@@ -45,9 +49,15 @@ use terms::{Terms, TermsError};
 const CLOCK_LOOK: Duration = Duration::from_secs(1);
 /// How often retention is asked for.
 const RETENTION_LOOK: Duration = Duration::from_secs(60);
-/// How long a part may take to stop.
-const STOP_DEADLINE: Duration = Duration::from_secs(10);
-/// Receipts that wait unread for a part before the journal's writer is held up.
+/// How long the intake may drain; to hear that the broker has read its last acknowledgements it may take a second more.
+const DRAIN: Duration = Duration::from_secs(5);
+/// From the stop's begin until every part but the journal has ended or is left behind.
+const PARTS_STOPPED: Duration = Duration::from_millis(6_500);
+/// From the stop's begin until all is done or left behind; the process may take two seconds more for what still blocks,
+/// and all of it stays below the ten seconds after which a supervisor kills.
+const STOPPED: Duration = Duration::from_secs(8);
+/// Commits whose receipts may wait for the intake. It takes them all the time, so that it needs no place for each request
+/// that it has open (the contract of [`Journal::appender`]).
 const RECEIPTS: usize = 8_192;
 
 /// Why the service did not start, or ended.
@@ -186,6 +196,13 @@ impl App {
         }
 
         let reloader = Arc::new(Reloader::new(config, &journal, &desk, &clock, &terms));
+        let lags = Arc::new(Lags {
+            head: journal.head(),
+            recent: journal.recent(),
+            queue: journal.queue(),
+            evaluator: evaluator.status(),
+            clock: Arc::clone(&clock),
+        });
         let answers = Answers {
             reader: journal.reader(),
             counts: journal.counts(),
@@ -193,6 +210,7 @@ impl App {
             desk: desk.clone(),
             reloader: Arc::clone(&reloader),
             evaluator: evaluator.status(),
+            lags: Arc::clone(&lags),
             inquiry: evaluator.inquiry(),
             intake: intake_status,
             sinks: sinks.iter().map(|sink| (sink.name, sink.status.clone())).collect(),
@@ -200,6 +218,10 @@ impl App {
             clock: Arc::clone(&clock),
             runtime: tokio::runtime::Handle::current(),
         };
+        let render_metrics: RenderMetrics = Arc::new(move || {
+            lags.tell();
+            render_metrics()
+        });
         let server = listening.server(Arc::new(answers), render_metrics);
         let address = server.address();
         let stop_server = CancellationToken::new();
@@ -238,8 +260,6 @@ impl App {
     /// # Errors
     /// A store that failed. Nothing was acknowledged that is not stored.
     pub async fn run(mut self, stop: CancellationToken, mut reload: mpsc::Receiver<()>) -> Result<(), AppError> {
-        let mut looks = tokio::time::interval(CLOCK_LOOK);
-        let mut retention = tokio::time::interval(RETENTION_LOOK);
         let mut journal_failed = self.journal.failed();
         let reloader = Arc::clone(&self.reloader);
         let signals = tokio::spawn(async move {
@@ -248,30 +268,29 @@ impl App {
                 let _ = tokio::task::spawn_blocking(move || reloader.reload_after_others("signal")).await;
             }
         });
-        let failure = loop {
+        let mut intake_ended = false;
+        let failure = {
+            let Self { journal, clock, evaluator, intake, .. } = &mut self;
+            // Beside one another: whoever waits for the journal holds neither the other up nor the stop.
+            let chores =
+                async { tokio::join!(watch_clock(clock, journal), ask_retention(clock, journal, evaluator.status())) };
             tokio::select! {
-                () = stop.cancelled() => break None,
-                _ = looks.tick() => {
-                    if let Some(offset_ns) = self.clock.look() {
-                        tracing::warn!(offset_s = offset_ns / 1_000_000_000, "the wall clock has stepped; journal time goes on");
-                        let _ = self.journal.append(self.clock.journal(), vec![Body::Clock { offset_ns }]).await;
-                    }
+                () = stop.cancelled() => None,
+                Ok(failed) = journal_failed.wait_for(Option::is_some) => failed.clone(),
+                failed = evaluator.failed() => Some(failed),
+                ended = intake => {
+                    intake_ended = true;
+                    Some(match ended {
+                        Ok(Err(error)) => error.to_string(),
+                        Ok(Ok(_)) => "the intake ended".to_owned(),
+                        Err(error) => format!("the intake ended: {error}"),
+                    })
                 }
-                _ = retention.tick() => {
-                    let floor = self.evaluator.status().borrow().retention_floor;
-                    let _ = self.journal.retain(self.clock.journal(), floor).await;
-                }
-                Ok(failed) = journal_failed.wait_for(Option::is_some) => break failed.clone(),
-                failed = self.evaluator.failed() => break Some(failed),
-                ended = &mut self.intake => break Some(match ended {
-                    Ok(Err(error)) => error.to_string(),
-                    Ok(Ok(_)) => "the intake ended".to_owned(),
-                    Err(error) => format!("the intake ended: {error}"),
-                }),
+                (never, _) = chores => match never {},
             }
         };
         signals.abort();
-        let clean = self.stop(failure.is_some()).await;
+        let clean = self.stop(failure.is_some(), intake_ended).await;
         match failure {
             // The journal's own word is the cause where another part only noticed it.
             Some(failure) => Err(AppError::Storage(journal_failed.borrow().clone().unwrap_or(failure))),
@@ -279,46 +298,108 @@ impl App {
         }
     }
 
-    async fn stop(self, failed: bool) -> Result<(), AppError> {
+    async fn stop(self, failed: bool, intake_ended: bool) -> Result<(), AppError> {
         tracing::info!("stopping");
+        let begin = Instant::now();
+        let (parts, all) = (begin + PARTS_STOPPED, begin + STOPPED);
+        let mut faults = Vec::new();
         self.stop_intake.cancel();
-        if !self.intake.is_finished() {
-            in_time("intake", self.intake).await;
+        if !intake_ended {
+            let intake =
+                async { self.intake.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string()) };
+            faults.extend(in_time("intake", parts, intake).await);
         }
-        let reloader = self.reloader;
-        in_time("reload", tokio::task::spawn_blocking(move || reloader.stop())).await;
         self.stop_server.cancel();
-        in_time("http", self.server).await;
         self.stop_sinks.cancel();
+        let (reloader, evaluator) = (self.reloader, self.evaluator);
+        let reload = blocking(move || {
+            reloader.stop();
+            Ok::<(), Infallible>(())
+        });
+        let (reload, server, evaluator) = tokio::join!(
+            in_time("reload", parts, reload),
+            in_time("http", parts, self.server),
+            in_time("evaluator", parts, blocking(move || evaluator.stop())),
+        );
+        faults.extend([reload, server, evaluator].into_iter().flatten());
         for sink in self.sinks {
-            in_time(sink.name, sink.task).await;
+            faults.extend(in_time(sink.name, parts, sink.task).await);
         }
-        let evaluator = self.evaluator;
-        in_time("evaluator", tokio::task::spawn_blocking(move || evaluator.stop())).await;
-        let mut result = Ok(());
         if !failed {
-            let _ = self.journal.append(self.clock.journal(), vec![Body::Service(false)]).await;
-            if let Err(error) = deeds::stopped(&self.desk, self.clock.wall()) {
-                tracing::error!("the audit: {error}");
-            }
-            if let Err(error) = self.desk.checkpoint() {
-                tracing::error!("{error}");
-            }
-            result = self.journal.close().await.map_err(storage);
+            let (journal, desk, now, wall) = (self.journal, self.desk, self.clock.journal(), self.clock.wall());
+            let journal = async {
+                journal.append(now, vec![Body::Service(false)]).await?;
+                journal.close().await
+            };
+            let audit = desk.clone();
+            let (journal, audit, desk) = tokio::join!(
+                in_time("journal", all, journal),
+                in_time("audit", all, blocking(move || deeds::stopped(&audit, wall))),
+                in_time("desk", all, blocking(move || desk.checkpoint())),
+            );
+            faults.extend([journal, audit, desk].into_iter().flatten());
         }
-        if let Some(broker) = self.broker
-            && !broker.stop().await
-        {
-            tracing::warn!("the embedded broker did not stop in time");
+        if let Some(broker) = self.broker {
+            let stopped = async { if broker.stop().await { Ok(()) } else { Err("it did not stop in time") } };
+            let _ = in_time("broker", all, stopped).await;
         }
-        tracing::info!("stopped");
-        result
+        tracing::info!(took_ms = begin.elapsed().as_millis() as u64, "stopped");
+        if faults.is_empty() { Ok(()) } else { Err(AppError::Storage(faults.join("; "))) }
     }
 }
 
-async fn in_time<T>(part: &str, task: JoinHandle<T>) {
-    if tokio::time::timeout(STOP_DEADLINE + Duration::from_secs(2), task).await.is_err() {
-        tracing::warn!(part, "did not stop in time and is left behind");
+/// Tells the journal when the wall clock has stepped.
+async fn watch_clock(clock: &Clock, journal: &Journal) -> Infallible {
+    let mut looks = tokio::time::interval(CLOCK_LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        if let Some(offset_ns) = clock.look() {
+            tracing::warn!(offset_s = offset_ns / 1_000_000_000, "the wall clock has stepped; journal time goes on");
+            // That the journal has stopped is told by itself.
+            let _ = journal.append(clock.journal(), vec![Body::Clock { offset_ns }]).await;
+        }
+    }
+}
+
+/// Has the journal delete what is too old or too much.
+async fn ask_retention(clock: &Clock, journal: &Journal, evaluator: watch::Receiver<EvaluatorStatus>) -> Infallible {
+    let mut looks = tokio::time::interval(RETENTION_LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        let floor = evaluator.borrow().retention_floor;
+        let _ = journal.retain(clock.journal(), floor).await;
+    }
+}
+
+/// Work that may block, on a thread for it.
+async fn blocking<T: Send + 'static, E: Display + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, String> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Waits for a part's end; what went wrong with it. One that is late is named and left behind: what it had not
+/// made durable was not acknowledged.
+async fn in_time<T, E: Display>(
+    part: &str,
+    until: Instant,
+    work: impl Future<Output = Result<T, E>>,
+) -> Option<String> {
+    match tokio::time::timeout_at(until, work).await {
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => {
+            tracing::error!("{part}, at its stop: {error}");
+            Some(format!("{part}: {error}"))
+        }
+        Err(_) => {
+            tracing::warn!(part, "did not stop in time and is left behind");
+            None
+        }
     }
 }
 
@@ -366,7 +447,7 @@ fn prepare_mqtt(config: &Config, mqtt: config::Mqtt) -> Result<PreparedMqtt, App
     wanted.horizon = config.intake.horizon;
     wanted.rate_limit_per_s = config.intake.rate_limit_per_s;
     wanted.rate_limit_burst = config.intake.rate_limit_burst;
-    wanted.stop_deadline = STOP_DEADLINE;
+    wanted.stop_deadline = DRAIN;
     let login = match &mqtt.login {
         None => None,
         Some(login) => {

@@ -430,3 +430,30 @@ async fn a_full_disk_stops_the_service_and_nothing_is_acknowledged_that_is_not_s
     assert!(stored(&service.data_dir).values().all(|count| *count == 1));
     assert!(all.len() > 500);
 }
+
+/// While another program has its file locked nothing can be committed, and nothing is acknowledged.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_while_the_journal_stands_still_ends_in_ten_seconds_and_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Mosquitto::start(&dir.path().join("broker"));
+    let mut service = Service::new(dir.path(), &broker.url(), &[]);
+    service.start();
+    let publisher = Publisher::connect(broker.port, "devices");
+    let send = async |tag| publisher.publish(tag, &topic("st01-gw01"), health("st01-gw01", 1, tag).to_string()).await;
+    send(1).await;
+    wait_for("the first reading", LIMIT, || service.api("/api/v1/stats")["readings"]["stored"] == 1);
+    let lock = rusqlite::Connection::open(service.data_dir.join("journal.db")).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    send(2).await;
+    wait_for("the second to wait", LIMIT, || service.counted("truceline_intake_in_flight") == 1);
+    let start = std::time::Instant::now();
+    assert_eq!(service.stop(), Some(0), "{}", service.log());
+    let (took, log) = (start.elapsed(), service.log());
+    assert!(took < Duration::from_secs(10), "{took:?}:\n{log}");
+    assert!(log.contains("messages without the journal's answer"), "{log}");
+    assert!(log.contains("did not stop in time and is left behind part=\"journal\""), "{log}");
+    drop(lock);
+    service.start();
+    wait_for("the second reading", LIMIT, || service.api("/api/v1/stats")["readings"]["stored"] == 2);
+    assert_eq!(service.stop(), Some(0), "{}", service.log());
+}

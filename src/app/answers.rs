@@ -14,6 +14,7 @@ use truceline_core::time::{Span, Time};
 use uuid::Uuid;
 
 use super::clock::Clock;
+use super::lags::Lags;
 use super::reload::Reloader;
 use super::terms::Terms;
 use crate::desk::{self, Desk};
@@ -34,6 +35,7 @@ pub(super) struct Answers {
     pub(super) desk: Desk,
     pub(super) reloader: Arc<Reloader>,
     pub(super) evaluator: watch::Receiver<EvaluatorStatus>,
+    pub(super) lags: Arc<Lags>,
     pub(super) inquiry: Inquiry,
     pub(super) intake: watch::Receiver<IntakeStatus>,
     pub(super) sinks: Vec<(&'static str, watch::Receiver<SinkStatus>)>,
@@ -80,6 +82,8 @@ const fn state_of(state: AlertState) -> desk::AlertState {
     }
 }
 
+/// An evaluator that is so many seconds behind is not ready.
+const BEHIND_S: f64 = 10.0;
 /// A store that has been slower than its input for so long is told; a single burst is over sooner.
 const SLOW_AFTER: Duration = Duration::from_secs(3);
 
@@ -226,7 +230,7 @@ impl Queries for Answers {
             rejects_by_reason: counts.rejects,
             alerts_open: alerts.open,
             alerts_total: alerts.total,
-            lag_evaluator: self.evaluator.borrow().lag_entries,
+            lag_evaluator: self.lags.evaluator().entries,
             lag_influxdb: (!influx.is_empty()).then(|| influx.iter().sum()),
         })
     }
@@ -243,11 +247,11 @@ impl Queries for Answers {
         parts.push(part("journal", journal.is_none(), journal));
         let evaluator = self.evaluator.borrow().clone();
         parts.push(match evaluator.phase {
-            Phase::AtHead => part("evaluator", true, None),
-            Phase::CatchingUp if evaluator.lag_seconds < 10.0 => part("evaluator", true, None),
-            Phase::CatchingUp => {
-                let why = format!("catching up: {} entries behind", evaluator.lag_entries);
-                part("evaluator", false, Some(why))
+            Phase::AtHead | Phase::CatchingUp => {
+                let lag = self.lags.evaluator();
+                let behind = lag.seconds >= BEHIND_S;
+                let why = behind.then(|| format!("{} entries behind, by {:.0} s", lag.entries, lag.seconds));
+                part("evaluator", !behind, why)
             }
             Phase::Starting => part("evaluator", false, Some("starting".to_owned())),
             Phase::Stopped => part("evaluator", false, Some("stopped".to_owned())),

@@ -53,6 +53,16 @@ pub enum EvaluatorError {
         /// The log's last offset.
         head: u64,
     },
+    /// A snapshot is there and cannot be read.
+    #[error(
+        "cannot read the engine's snapshot {}: {source}; mend the disk or the file's rights and start again, or move the file away: then the engine is built from an older one or from the journal, which takes longer", path.display()
+    )]
+    Snapshot {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// The snapshots' folder cannot be used.
     #[error("cannot use the snapshots' folder {}: {source}; check that it is a writable folder", path.display())]
     Folder {

@@ -47,6 +47,7 @@ pub(super) fn run<M: Machine>(
             last_tick: None,
             snapshot_at: Instant::now(),
             snapshot_offset: 0,
+            snapshot_failed: false,
             limits_hit: LimitsHit::default(),
         };
         runner.snapshot_offset = runner.machine.offset();
@@ -80,6 +81,8 @@ struct Runner<'a, M> {
     last_tick: Option<Instant>,
     snapshot_at: Instant,
     snapshot_offset: u64,
+    /// The last one could not be written: the next is tried when its time has come, however many entries there are.
+    snapshot_failed: bool,
     limits_hit: LimitsHit,
 }
 
@@ -175,7 +178,8 @@ impl<M: Machine> Runner<'_, M> {
 
     fn snapshot_if_due(&mut self) -> Result<(), EvaluatorError> {
         let new = self.machine.offset().saturating_sub(self.snapshot_offset);
-        let due = self.snapshot_at.elapsed() >= self.config.snapshot_every || new >= self.config.snapshot_entries;
+        let many = new >= self.config.snapshot_entries && !self.snapshot_failed;
+        let due = self.snapshot_at.elapsed() >= self.config.snapshot_every || many;
         if due && new > 0 { self.snapshot() } else { Ok(()) }
     }
 
@@ -190,7 +194,9 @@ impl<M: Machine> Runner<'_, M> {
         }
         self.store(&[])?;
         self.snapshot_at = Instant::now();
-        match self.snapshots.save(offset, &self.machine.snapshot()) {
+        let saved = self.snapshots.save(offset, &self.machine.snapshot());
+        self.snapshot_failed = saved.is_err();
+        match saved {
             Ok(bytes) => {
                 self.snapshot_offset = offset;
                 metrics::gauge!("truceline_evaluator_snapshot_bytes").set(bytes as f64);
@@ -220,8 +226,9 @@ impl<M: Machine> Runner<'_, M> {
         let asked = self.timers.block_on(async {
             tokio::select! {
                 question = self.questions.recv(), if !self.questions.is_closed() => question,
-                _ = self.head.changed() => None,
-                _ = self.stopping.changed() => None,
+                // Once the other end is gone it would be ready each time: nothing comes from there any more.
+                Ok(()) = self.head.changed() => None,
+                Ok(()) = self.stopping.changed() => None,
                 () = tokio::time::sleep(limit) => None,
             }
         });
@@ -246,16 +253,9 @@ impl<M: Machine> Runner<'_, M> {
     fn tell(&mut self, phase: Phase) {
         self.tell_limits();
         let offset = self.machine.offset();
-        let lag_entries = self.head.borrow().saturating_sub(offset);
-        let lag_seconds = match self.arrived {
-            Some(arrived) if lag_entries > 0 => (self.ports.now)().since(arrived).secs_f64().max(0.0),
-            _ => 0.0,
-        };
         metrics::gauge!("truceline_evaluator_offset").set(offset as f64);
-        metrics::gauge!("truceline_evaluator_lag_entries").set(lag_entries as f64);
-        metrics::gauge!("truceline_evaluator_lag_seconds").set(lag_seconds);
         let retention_floor = self.snapshots.floor();
-        let next = EvaluatorStatus { phase, offset, lag_entries, lag_seconds, retention_floor };
+        let next = EvaluatorStatus { phase, offset, arrived: self.arrived, retention_floor };
         self.status.send_if_modified(|status| {
             let changed = *status != next;
             *status = next;

@@ -13,6 +13,8 @@ const HEADER_BYTES: usize = 8 + 8 + 32;
 /// How many are kept, so that one damaged file costs no rebuild.
 const KEPT: usize = 2;
 const SUFFIX: &str = "snap";
+/// Of those of another version, which that version may be given back, as many are kept.
+const ASIDE: &str = "other";
 
 /// Why a snapshot file is passed over.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,9 @@ pub(super) enum Unusable {
     /// The file cannot be read.
     #[error("it cannot be read: {0}")]
     Io(#[from] io::Error),
+    /// Whole, but of another program's format.
+    #[error("its format is of another version")]
+    OtherVersion,
     /// Cut short, overwritten, or no snapshot.
     #[error("it is damaged")]
     Damaged,
@@ -74,6 +79,9 @@ impl Snapshots {
         let (magic, rest) = header.split_at(MAGIC.len());
         let (at, digest) = rest.split_at(8);
         let body = bytes.get(HEADER_BYTES..).unwrap_or_default();
+        if magic != MAGIC && magic.starts_with(b"TLSNAP\0") {
+            return Err(Unusable::OtherVersion);
+        }
         if magic != MAGIC || at != offset.to_le_bytes() || digest != Self::digest(offset, body).as_slice() {
             return Err(Unusable::Damaged);
         }
@@ -85,24 +93,50 @@ impl Snapshots {
     pub(super) fn save(&mut self, offset: u64, body: &[u8]) -> io::Result<u64> {
         let path = self.path(offset);
         let unfinished = path.with_extension("tmp");
-        let mut file = File::create(&unfinished)?;
+        if let Err(error) = Self::write(&unfinished, offset, body).and_then(|()| fs::rename(&unfinished, &path)) {
+            // Where the disk is full it would keep the room that the next one needs.
+            let _ = fs::remove_file(&unfinished);
+            return Err(error);
+        }
+        self.offsets.retain(|other| *other != offset);
+        self.offsets.push(offset);
+        self.offsets.sort_unstable();
+        // The new name must be durable before the old files go.
+        File::open(&self.dir)?.sync_all()?;
+        while self.offsets.len() > KEPT
+            && let Some(oldest) = self.offsets.first()
+        {
+            fs::remove_file(self.path(*oldest))?;
+            self.offsets.remove(0);
+        }
+        Ok((HEADER_BYTES + body.len()) as u64)
+    }
+
+    fn write(path: &Path, offset: u64, body: &[u8]) -> io::Result<()> {
+        let mut file = File::create(path)?;
         file.write_all(MAGIC)?;
         file.write_all(&offset.to_le_bytes())?;
         file.write_all(&Self::digest(offset, body))?;
         file.write_all(body)?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&unfinished, &path)?;
-        // The new name must be durable before the old files go.
-        File::open(&self.dir)?.sync_all()?;
+        file.sync_all()
+    }
+
+    /// Renames the snapshot at `offset`, which another version can use, and keeps the newest of such; its new name.
+    pub(super) fn set_aside(&mut self, offset: u64) -> io::Result<PathBuf> {
         self.offsets.retain(|other| *other != offset);
-        self.offsets.push(offset);
-        self.offsets.sort_unstable();
-        while self.offsets.len() > KEPT {
-            let oldest = self.offsets.remove(0);
-            fs::remove_file(self.path(oldest))?;
+        let aside = self.path(offset).with_extension(ASIDE);
+        fs::rename(self.path(offset), &aside)?;
+        let mut all = Vec::new();
+        for file in fs::read_dir(&self.dir)? {
+            let path = file?.path();
+            if path.extension().is_some_and(|extension| extension == ASIDE) {
+                all.push(path);
+            }
         }
-        Ok((HEADER_BYTES + body.len()) as u64)
+        all.sort_unstable();
+        all.truncate(all.len().saturating_sub(KEPT));
+        all.iter().try_for_each(fs::remove_file)?;
+        Ok(aside)
     }
 
     /// Removes the snapshot at `offset`, which nobody can use.
@@ -113,5 +147,23 @@ impl Snapshots {
 
     fn digest(offset: u64, body: &[u8]) -> Vec<u8> {
         Sha256::new().chain_update(offset.to_le_bytes()).chain_update(body).finalize().to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_cannot_be_finished_leaves_nothing_behind_and_the_older_ones_in_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut snapshots = Snapshots::open(folder.path()).unwrap();
+        snapshots.save(1, b"one").unwrap();
+        // Nothing can be renamed to it.
+        fs::create_dir_all(snapshots.path(2).join("occupied")).unwrap();
+        snapshots.save(2, b"two").unwrap_err();
+        let left = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path());
+        assert!(left.into_iter().all(|path| path.extension().is_some_and(|extension| extension == SUFFIX)));
+        assert_eq!((snapshots.newest_first(), snapshots.load(1).unwrap()), (vec![1], b"one".to_vec()));
     }
 }

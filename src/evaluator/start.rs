@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 
-use super::snapshots::Snapshots;
+use truceline_core::engine::SnapshotError;
+
+use super::snapshots::{Snapshots, Unusable};
 use super::{EvaluatorConfig, EvaluatorError, Log, Machine, PortError, Ports};
 
 /// The state to go on from.
@@ -36,7 +38,15 @@ pub(super) fn begin<M: Machine>(config: &EvaluatorConfig, ports: &Ports) -> Resu
                 tracing::info!(offset, "the engine goes on from its snapshot");
                 return Ok(Beginning { machine, snapshots, rebuilding_to: None });
             }
-            Err(reason) => {
+            // What a bad cable hides may be whole: it is not for us to remove it, nor to judge all of the journal anew.
+            Err(Passed::Unread(source)) => {
+                return Err(EvaluatorError::Snapshot { path: snapshots.path(offset), source });
+            }
+            Err(Passed::OtherVersion(reason)) => {
+                let aside = snapshots.set_aside(offset).map_err(folder)?;
+                tracing::warn!(aside = %aside.display(), reason, "a snapshot of another version is set aside");
+            }
+            Err(Passed::Useless(reason)) => {
                 let path = snapshots.path(offset);
                 tracing::warn!(path = %path.display(), reason, "a snapshot cannot be used and is removed");
                 snapshots.discard(offset).map_err(folder)?;
@@ -47,6 +57,16 @@ pub(super) fn begin<M: Machine>(config: &EvaluatorConfig, ports: &Ports) -> Resu
     Ok(Beginning { machine: M::fresh(), snapshots, rebuilding_to: (cursor > 0).then_some(cursor) })
 }
 
+/// Why a snapshot is not restored.
+enum Passed {
+    /// The file could not be read.
+    Unread(std::io::Error),
+    /// Another version of the program can use it.
+    OtherVersion(String),
+    /// Nobody can use it.
+    Useless(String),
+}
+
 /// Leaves in `unread` why the log could not be read, if it could not.
 fn restore<M: Machine>(
     snapshots: &Snapshots,
@@ -54,22 +74,29 @@ fn restore<M: Machine>(
     cursor: u64,
     log: &dyn Log,
     unread: &RefCell<Option<PortError>>,
-) -> Result<M, String> {
+) -> Result<M, Passed> {
     if offset > cursor {
         // Of another history: what its entries caused would never reach the store.
-        return Err(format!("it is of offset {offset}, the store is only at {cursor}"));
+        return Err(Passed::Useless(format!("it is of offset {offset}, the store is only at {cursor}")));
     }
-    let bytes = snapshots.load(offset).map_err(|fault| fault.to_string())?;
+    let bytes = snapshots.load(offset).map_err(|fault| match fault {
+        Unusable::Io(source) => Passed::Unread(source),
+        Unusable::OtherVersion => Passed::OtherVersion(fault.to_string()),
+        Unusable::Damaged => Passed::Useless(fault.to_string()),
+    })?;
     let document = |hash: &str| {
         log.document(hash).unwrap_or_else(|error| {
             unread.replace(Some(error));
             None
         })
     };
-    let machine = M::restore(&bytes, &document).map_err(|fault| fault.to_string())?;
+    let machine = M::restore(&bytes, &document).map_err(|fault| match fault {
+        SnapshotError::OtherVersion(_) => Passed::OtherVersion(fault.to_string()),
+        SnapshotError::Unreadable(_) => Passed::Useless(fault.to_string()),
+    })?;
     if machine.offset() == offset {
         Ok(machine)
     } else {
-        Err(format!("it holds an engine at offset {}, not {offset}", machine.offset()))
+        Err(Passed::Useless(format!("it holds an engine at offset {}, not {offset}", machine.offset())))
     }
 }

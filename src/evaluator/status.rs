@@ -1,16 +1,18 @@
 //! How far the evaluator is, for readiness, statistics and the journal's retention.
+//!
+//! How far that is behind the journal is for others to find out: an evaluator that stands still could not tell.
 
-/// What it is doing, and how far behind the journal it is.
+use truceline_core::time::Time;
+
+/// What it is doing, and how far it is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EvaluatorStatus {
     /// What it does.
     pub phase: Phase,
     /// Offset of the last entry judged and stored.
     pub offset: u64,
-    /// Entries durable but not yet judged.
-    pub lag_entries: u64,
-    /// Journal time from the last judged entry's arrival to now, in seconds; 0 at the head.
-    pub lag_seconds: f64,
+    /// Arrival of the last entry judged since the start.
+    pub arrived: Option<Time>,
     /// The oldest kept snapshot's offset: entries after it must be retained. 0 without one.
     pub retention_floor: u64,
 }

@@ -66,6 +66,17 @@ impl JournalConfig {
     }
 }
 
+/// The queue to the writer. A writer that stands still could not tell how full it is.
+#[derive(Clone)]
+pub struct Queue(mpsc::WeakSender<Request>);
+
+impl Queue {
+    /// Requests that wait.
+    pub fn depth(&self) -> usize {
+        self.0.upgrade().map_or(0, |requests| requests.max_capacity() - requests.capacity())
+    }
+}
+
 /// The open journal.
 pub struct Journal {
     requests: mpsc::Sender<Request>,
@@ -131,8 +142,9 @@ impl Journal {
 
     /// A way to append, and its receipts, which end when the writer stops.
     ///
-    /// `window` is the most requests that its user has open at once: with fewer, a user who waits
-    /// for the queue and does not take receipts meanwhile would hold the writer up.
+    /// `window` is how many commits' receipts may wait for its user. Whoever does not take receipts while he waits for the
+    /// queue must give the most requests that he has open at once: with fewer he would wait for the writer and the
+    /// writer for him. Whoever takes them all the time may give less, and holds the writer up only while he is slower.
     pub fn appender(&self, window: usize) -> (Appender, mpsc::Receiver<Vec<Receipt>>) {
         let (sender, receiver) = self.channels.open(window);
         (Appender::new(self.requests.clone(), sender), receiver)
@@ -145,6 +157,11 @@ impl Journal {
         drop(appender);
         let receipts = receipts.recv().await.ok_or(JournalError::Stopped)?;
         receipts.into_iter().next().map(|receipt| receipt.outcomes).ok_or(JournalError::Stopped)
+    }
+
+    /// The queue to the writer, to be looked at from outside.
+    pub fn queue(&self) -> Queue {
+        Queue(self.requests.downgrade())
     }
 
     /// Reads on connections of its own.

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use truceline_core::log::{Entries, Entry};
+use truceline_core::time::Time;
 
 use super::reader::size;
 
@@ -24,7 +25,6 @@ struct Ring {
     commits: VecDeque<Commit>,
     /// The offset before the oldest that is here.
     before: u64,
-    newest: u64,
     entries: usize,
     bytes: usize,
 }
@@ -37,20 +37,21 @@ struct Commit {
 impl Recent {
     /// Nothing yet, of a journal with this head.
     pub(super) fn after(head: u64) -> Self {
-        let ring = Ring { commits: VecDeque::new(), before: head, newest: head, entries: 0, bytes: 0 };
+        let ring = Ring { commits: VecDeque::new(), before: head, entries: 0, bytes: 0 };
         Self(Arc::new(Mutex::new(ring)))
     }
 
     /// Adds what one commit made durable, and forgets the oldest beyond the limits.
     pub(super) fn add(&self, fresh: Vec<Entry>) {
-        let Some(newest) = fresh.last().map(|entry| entry.offset) else { return };
+        if fresh.is_empty() {
+            return;
+        }
         let bytes = fresh.iter().map(|entry| ENTRY_BYTES + size(&entry.body)).sum();
         let commit = Commit { entries: fresh.into(), bytes };
         let mut forgotten = Vec::new();
         let Ok(mut ring) = self.0.lock() else { return };
         ring.entries += commit.entries.len();
         ring.bytes += commit.bytes;
-        ring.newest = newest;
         ring.commits.push_back(commit);
         while ring.entries > MAX_ENTRIES || ring.bytes > MAX_BYTES {
             let Some(oldest) = ring.commits.pop_front() else { break };
@@ -84,6 +85,17 @@ impl Recent {
             }
         }
         Some(found)
+    }
+
+    /// When the first entry after an offset arrived, if it is here.
+    pub fn arrived_after(&self, after: u64) -> Option<Time> {
+        let ring = self.0.lock().ok()?;
+        if after < ring.before {
+            return None;
+        }
+        let first = ring.commits.partition_point(|commit| commit.newest() <= after);
+        let commit = ring.commits.get(first)?;
+        commit.entries.get(commit.entries.partition_point(|entry| entry.offset <= after)).map(|entry| entry.arrived)
     }
 }
 

@@ -121,7 +121,6 @@ impl Writer {
                     next = requests.try_recv().ok();
                 }
             }
-            metrics::gauge!("truceline_journal_queue_depth").set(requests.len() as f64);
             if !batch.is_empty() {
                 self.commit(std::mem::take(&mut batch), signals)?;
             }

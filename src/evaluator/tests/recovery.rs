@@ -3,15 +3,19 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use truceline_core::log::Body;
+use tokio::sync::watch;
+use truceline_core::log::{Body, Document, Entries};
 use uuid::Uuid;
 
+use super::machine::Toy;
 use super::wait_for;
 use super::world::{World, second};
-use crate::evaluator::{Evaluator, EvaluatorConfig, EvaluatorError, Phase};
+use crate::evaluator::{Evaluator, EvaluatorConfig, EvaluatorError, Log, Phase, PortError, Ports};
 
 fn config(folder: &Path, snapshot_entries: u64) -> EvaluatorConfig {
     EvaluatorConfig {
@@ -118,6 +122,69 @@ fn of_a_damaged_snapshot_nothing_is_believed_and_the_older_one_serves() {
 }
 
 #[test]
+fn a_snapshot_that_cannot_be_written_is_tried_again_when_its_time_has_come_and_not_at_each_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new();
+    world.see(1, 1);
+    let evaluator = world.start(config(folder.path(), 1));
+    assert!(catch_up(&world, &evaluator));
+    fs::remove_dir_all(folder.path()).unwrap();
+    let before = world.store.lock().unwrap().bare;
+    for at in 2..=30 {
+        world.see(at, at % 3);
+        assert!(catch_up(&world, &evaluator));
+    }
+    assert_eq!(world.store.lock().unwrap().bare - before, 1);
+    fs::create_dir_all(folder.path()).unwrap();
+    evaluator.stop().unwrap();
+    assert_eq!(snapshots(folder.path()).len(), 1, "the stop tries once more");
+}
+
+#[test]
+fn a_snapshot_that_the_disk_does_not_give_back_stops_the_start_and_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new();
+    for at in 1..=6 {
+        world.see(at, at % 2);
+    }
+    let evaluator = world.start(config(folder.path(), 3));
+    assert!(catch_up(&world, &evaluator));
+    evaluator.stop().unwrap();
+    let files = snapshots(folder.path());
+    // A folder cannot be read as a file is.
+    fs::remove_file(&files[1]).unwrap();
+    fs::create_dir(&files[1]).unwrap();
+    let evaluator = world.start(config(folder.path(), 100));
+    assert!(!catch_up(&world, &evaluator));
+    let error = evaluator.stop().unwrap_err();
+    assert!(matches!(error, EvaluatorError::Snapshot { .. }));
+    let message = error.to_string();
+    assert!(message.contains(&files[1].display().to_string()) && message.contains("start again"), "{message}");
+    assert_eq!(snapshots(folder.path()), files);
+}
+
+#[test]
+fn a_snapshot_of_another_version_is_set_aside_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new();
+    for at in 1..=6 {
+        world.see(at, at % 2);
+    }
+    let evaluator = world.start(config(folder.path(), 3));
+    assert!(catch_up(&world, &evaluator));
+    evaluator.stop().unwrap();
+    let newest = snapshots(folder.path()).remove(1);
+    let mut bytes = fs::read(&newest).unwrap();
+    bytes[7] += 1;
+    fs::write(&newest, &bytes).unwrap();
+    let evaluator = world.start(config(folder.path(), 100));
+    assert!(catch_up(&world, &evaluator));
+    evaluator.stop().unwrap();
+    assert_eq!(fs::read(newest.with_extension("other")).unwrap(), bytes);
+    assert_eq!(world.store.lock().unwrap().log, world.expected());
+}
+
+#[test]
 fn without_a_snapshot_it_rebuilds_and_ends_what_it_does_not_know_at_the_stores_cursor() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::new();
@@ -199,4 +266,47 @@ fn a_store_that_is_ahead_of_the_log_is_of_another_backup() {
     let evaluator = world.start(config(folder.path(), 1));
     assert!(!catch_up(&world, &evaluator));
     assert!(matches!(evaluator.stop(), Err(EvaluatorError::StoreAhead { cursor: 7, head: 1 })));
+}
+
+/// The journal, after its writer has died.
+struct Ended(World);
+
+impl Log for Ended {
+    fn entries(&self, after: u64, max: usize) -> Result<Entries, PortError> {
+        Log::entries(&self.0, after, max)
+    }
+
+    fn document(&self, hash: &str) -> Result<Option<Document>, PortError> {
+        self.0.document(hash)
+    }
+
+    fn head(&self) -> watch::Receiver<u64> {
+        watch::channel(self.0.head()).1
+    }
+}
+
+#[test]
+fn a_log_that_nothing_comes_from_any_more_does_not_keep_it_busy() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new();
+    world.see(1, 1);
+    let looks = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&looks);
+    let ports = Ports {
+        log: Box::new(Ended(world.clone())),
+        store: Box::new(world.clone()),
+        ticks: Box::new(world.clone()),
+        now: Box::new(move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            second(1)
+        }),
+    };
+    let evaluator = Evaluator::start_with::<Toy>(config(folder.path(), 100), ports).unwrap();
+    assert!(catch_up(&world, &evaluator));
+    let before = looks.load(Ordering::SeqCst);
+    // What must not happen takes a while not to happen.
+    std::thread::sleep(Duration::from_millis(500));
+    let looked = looks.load(Ordering::SeqCst) - before;
+    assert!(looked < 100, "it looked {looked} times at the clock in half a second");
+    evaluator.stop().unwrap();
 }

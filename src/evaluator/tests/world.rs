@@ -49,6 +49,8 @@ pub struct Store {
     pub ended_unknown: Vec<(u64, BTreeSet<Uuid>)>,
     /// Calls of `apply` until one fails, and whether that one has committed first.
     pub fails_in: Option<(usize, bool)>,
+    /// Commits of nothing but the cursor, one before each snapshot.
+    pub bare: usize,
 }
 
 impl World {
@@ -138,6 +140,7 @@ impl AlertStore for World {
 
     fn apply(&self, outputs: &[Output], through: u64) -> Result<(), PortError> {
         let mut store = self.store.lock().unwrap();
+        store.bare += usize::from(outputs.is_empty());
         let failing = match &mut store.fails_in {
             Some((0, committed)) => Some(*committed),
             Some((left, _)) => {
