@@ -325,8 +325,8 @@ fn each_fault_of_a_rule_names_key_value_and_remedy() {
             "rule 'r': dwell_s: -1 is out of range; write 0 to 604800, seconds",
         ),
         (
-            format!("{fire}dwell_s = 5"),
-            "rule 'r': dwell_s: a no_fire rule has none: fire is over when it is heard; use threshold",
+            format!("{fire}dwell_s = 5\ncool_down_s = 0"),
+            "rule 'r': cool_down_s: is 0, so no two detections would be of one fire and dwell_s would never be reached; write how long may lie between two, such as 600",
         ),
         (
             "kind = \"silence\"\ncool_down_s = 5".to_owned(),
@@ -339,7 +339,7 @@ fn each_fault_of_a_rule_names_key_value_and_remedy() {
         (format!("{fire}cool_down_s = -1"), "rule 'r': cool_down_s: -1 is out of range; write 0 to 604800, seconds"),
         (
             format!("{fire}intervals = 3"),
-            "rule 'r': intervals: a no_fire rule has no such key; remove it (it may have: areas, line, sides, classes, threshold, cool_down_s, permitted)",
+            "rule 'r': intervals: a no_fire rule has no such key; remove it (it may have: areas, line, sides, classes, threshold, dwell_s, cool_down_s, permitted)",
         ),
         (
             format!("{fire}permitted = [{{}}]"),

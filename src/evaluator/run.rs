@@ -280,7 +280,7 @@ impl<M: Machine> Runner<'_, M> {
     }
 }
 
-fn by_name(hit: &LimitsHit) -> [(&'static str, u64); 15] {
+fn by_name(hit: &LimitsHit) -> [(&'static str, u64); 16] {
     [
         ("unknown_devices", hit.unknown_devices),
         ("tracks", hit.tracks),
@@ -293,6 +293,7 @@ fn by_name(hit: &LimitsHit) -> [(&'static str, u64); 15] {
         ("labels", hit.labels),
         ("deaf_periods", hit.deaf_periods),
         ("undecodable", hit.undecodable),
+        ("sustained", hit.sustained),
         ("reporters", hit.reporters),
         ("region_searches", hit.region_searches),
         ("doubted_positions", hit.doubted_positions),

@@ -33,9 +33,7 @@ pub(super) struct KindTerms {
 /// The keys of every rule.
 pub(super) const COMMON_KEYS: [&str; 6] = ["id", "kind", "severity", "hours", "valid_from", "valid_to"];
 
-/// Of what happens at a moment.
-const AT_ONCE: &[&str] = &["areas", "line", "sides", "classes", "threshold", "cool_down_s", "permitted"];
-/// Of what stays somewhere.
+/// Of what is somewhere.
 const STAYS: &[&str] = &["areas", "line", "sides", "classes", "threshold", "dwell_s", "cool_down_s", "permitted"];
 
 /// Of what flies somewhere.
@@ -85,8 +83,8 @@ const SENSED: &[&str] = &[
 pub(super) const KINDS: [KindTerms; 10] = [
     KindTerms {
         word: "no_fire",
-        keys: AT_ONCE,
-        without: &[("dwell_s", "fire is over when it is heard; use threshold")],
+        keys: STAYS,
+        without: &[],
         severity: Severity::Severe,
         threshold: 0.5,
         least_threshold: 0.01,
@@ -97,8 +95,8 @@ pub(super) const KINDS: [KindTerms; 10] = [
     },
     KindTerms {
         word: "crossing",
-        keys: AT_ONCE,
-        without: &[("dwell_s", "a crossing happens at a moment; use threshold, or an exclusion_zone")],
+        keys: STAYS,
+        without: &[],
         severity: Severity::Moderate,
         threshold: 0.9,
         least_threshold: 0.51,

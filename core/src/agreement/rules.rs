@@ -62,6 +62,13 @@ fn rule(keys: &mut Keys<'_>, id: Option<Id>, kind: &'static KindTerms, names: &N
     };
     let dwell_s = seconds(keys, "dwell_s", kind.dwell_s);
     let cool_down_s = seconds(keys, "cool_down_s", kind.cool_down_s);
+    if kind.word == "no_fire" && dwell_s.is_some_and(|dwell_s| dwell_s > 0.0) && cool_down_s == Some(0.0) {
+        keys.fault(
+            "cool_down_s",
+            "is 0, so no two detections would be of one fire and dwell_s would never be reached; write how long may lie \
+             between two, such as 600",
+        );
+    }
     let areas = if kind.may_say("areas") { areas(keys, kind, names) } else { Vec::new() };
     let sides = if kind.may_say("sides") { sides(keys) } else { Vec::new() };
     let line = if kind.may_say("line") { line(keys, kind, names, !sides.is_empty()) } else { None };

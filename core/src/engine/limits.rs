@@ -32,6 +32,9 @@ pub const MAX_BEST_EVIDENCE: usize = 50;
 pub const MAX_QUARTERS: usize = 96;
 /// Devices whose detections an alert counts apart, registered ones before others; those of more are one count.
 pub const MAX_SOURCES: usize = 64;
+/// Fires under rules of fire with a dwell, by rule, station and class; beyond it a sixteenth is forgotten: those first that
+/// no registered device senses, then those sensed longest ago.
+pub const MAX_SUSTAINED: usize = 4_096;
 /// Subjects that a flood alert knows; the detections of more are one count.
 pub const MAX_FLOOD_SUBJECTS: usize = 256;
 /// Subjects that a flood alert tells: those with the most detections.
@@ -93,6 +96,8 @@ pub struct LimitsHit {
     pub deaf_periods: u64,
     /// Readings whose stored bytes could not be decoded, and so were not judged.
     pub undecodable: u64,
+    /// Fires forgotten that had not lasted for a rule's dwell, or had and are told.
+    pub sustained: u64,
     /// Devices forgotten that reported disturbed satellite reception.
     pub reporters: u64,
     /// Times that whether devices are within a distance of one another was given up to find out.

@@ -37,6 +37,7 @@ mod runs;
 mod sighting;
 mod snapshot;
 mod stretches;
+mod sustained;
 mod terms;
 mod timers;
 mod tracks;
@@ -52,6 +53,7 @@ pub use way::{DETOUR, STEADY};
 
 use std::sync::Arc;
 
+use crate::agreement::RuleKind;
 use crate::alert::Alert;
 use crate::event::Event;
 use crate::id::Id;
@@ -67,6 +69,7 @@ use rules::interference::AllRegions;
 use rules::silence::AllOverdue;
 use rules::{clock, interference, no_fire, no_flight, objects, tamper};
 use sighting::Sighting;
+use sustained::Sustained;
 use terms::{Roll, Terms, in_maintenance};
 use timers::TimerKey;
 use tracks::Tracks;
@@ -165,6 +168,7 @@ pub struct Engine {
     frame: Frame,
     records: Records,
     tracks: Tracks,
+    fires: Sustained,
     overdue: AllOverdue,
     regions: AllRegions,
     watches: AllWatches,
@@ -340,6 +344,7 @@ impl Engine {
             let same = terms.rule(&key.rule).is_some_and(|rule| rule.kind.as_str() == category);
             !same || was != status
         });
+        self.fires.keep(|rule| terms.rule(rule).is_some_and(|rule| rule.kind == RuleKind::NoFire));
         interference::terms_changed(&terms, &mut self.regions, &mut self.book, &mut self.frame);
         if self.terms.replace(terms).is_some_and(|before| before.agreement.status != status) {
             self.forget_overdue();
@@ -441,11 +446,11 @@ impl Engine {
         objects::judge_watched(&sighting, &mut self.tracks, &mut self.book, &mut self.frame);
         match reading.data {
             Data::AcousticDetection(_) | Data::SeismicDetection(_) => {
-                no_fire::judge(&sighting, &mut self.book, &mut self.frame);
+                no_fire::judge(&sighting, &mut self.fires, &mut self.book, &mut self.frame);
                 no_flight::judge(&sighting, &mut self.tracks, &mut self.book, &mut self.frame);
             }
             Data::PatrolReport(_) => {
-                no_fire::judge(&sighting, &mut self.book, &mut self.frame);
+                no_fire::judge(&sighting, &mut self.fires, &mut self.book, &mut self.frame);
                 no_flight::judge(&sighting, &mut self.tracks, &mut self.book, &mut self.frame);
                 objects::judge(&sighting, &mut self.tracks, &mut self.book, &mut self.frame);
             }

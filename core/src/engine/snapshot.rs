@@ -15,6 +15,7 @@ use super::record::Records;
 use super::rules::coverage::AllWatches;
 use super::rules::interference::AllRegions;
 use super::rules::silence::AllOverdue;
+use super::sustained::Sustained;
 use super::terms::{Roll, Terms};
 use super::tracks::Tracks;
 use super::{ENGINE_VERSION, Engine, SnapshotError};
@@ -36,6 +37,7 @@ struct Written<'a> {
     frame: &'a Frame,
     records: &'a Records,
     tracks: &'a Tracks,
+    fires: &'a Sustained,
     #[serde(with = "super::pairs")]
     overdue: &'a AllOverdue,
     #[serde(with = "super::pairs")]
@@ -97,6 +99,7 @@ struct Read {
     frame: Frame,
     records: Records,
     tracks: Tracks,
+    fires: Sustained,
     #[serde(with = "super::pairs")]
     overdue: AllOverdue,
     #[serde(with = "super::pairs")]
@@ -116,6 +119,7 @@ pub(super) fn write(engine: &Engine, texts: Texts) -> Vec<u8> {
         frame: &engine.frame,
         records: &engine.records,
         tracks: &engine.tracks,
+        fires: &engine.fires,
         overdue: &engine.overdue,
         regions: &engine.regions,
         watches: &engine.watches,
@@ -156,6 +160,7 @@ pub(super) fn read(bytes: &[u8], documents: Documents<'_>) -> Result<Engine, Sna
         frame: read.frame,
         records: read.records,
         tracks: read.tracks,
+        fires: read.fires,
         overdue: read.overdue,
         regions: read.regions,
         watches: read.watches,

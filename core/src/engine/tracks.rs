@@ -157,6 +157,15 @@ pub(super) struct Sure {
     /// The line that it was sure of.
     pub(super) line: u64,
     pub(super) evidence: Evidence,
+    /// Where it was first seen on the other side, while it has not been there for the rule's dwell.
+    pub(super) entered: Option<Box<Entered>>,
+}
+
+/// The first sighting on the other side, and the way up to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Entered {
+    pub(super) sure: Sure,
+    pub(super) way: Way,
 }
 
 /// A stay where the rule forbids it, by reading time.

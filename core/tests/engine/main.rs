@@ -22,6 +22,7 @@ mod crossing_model;
 mod determinism;
 mod device_places;
 mod doubted;
+mod dwell;
 mod flood;
 mod hostile;
 mod interference;

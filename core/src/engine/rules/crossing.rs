@@ -2,7 +2,8 @@
 //!
 //! Between two sure sides nothing is claimed, so wandering along the line within the
 //! positions' accuracy is no crossing. Each crossing is counted once, in its direction;
-//! there and back are two alerts. `sides` of the rule are the sides crossed into.
+//! there and back are two alerts. Under a rule with a dwell it is told once the object has been on the other side for so
+//! long, as of when it came there; what turns back before is none. `sides` of the rule are the sides crossed into.
 //!
 //! That it crossed is as sure as the sides are. Where and when is known between two sightings only: the place is as
 //! wide as the way that it may have taken meanwhile (`way`), and when that is long no moment is named.
@@ -21,7 +22,7 @@ use crate::engine::past::{Past, Seen};
 use crate::engine::record::Stand;
 use crate::engine::sighting::Sighting;
 use crate::engine::terms::Group;
-use crate::engine::tracks::{Sure, Track};
+use crate::engine::tracks::{Entered, Sure, Track};
 use crate::engine::way::{STEADY, Way};
 use crate::engine::words;
 use crate::geometry::{Course, Side};
@@ -30,6 +31,8 @@ use crate::time::Span;
 
 /// Label of a crossing whose moment is not known.
 const BETWEEN_SIGHTINGS: &str = "between_sightings";
+/// Label of a crossing that was found among sightings which came late, under a rule with a dwell.
+const DWELL_NOT_JUDGED: &str = "dwell_not_judged";
 /// Label of a crossing where the line is no more, and the sides are told apart by its continuation.
 const PAST_LINE_END: &str = "past_line_end";
 /// Halvings of the straight way to find where it meets the line: to less than a millimetre of a kilometre.
@@ -67,7 +70,18 @@ fn sure(
     let way = Way::from(time, stand);
     let counted = object.counted(rule);
     let certain = counted * probability >= sure_from(rule);
-    let sure = Sure { side, probability, counted, certain, time, stand, way, line, evidence: sighting.evidence() };
+    let sure = Sure {
+        side,
+        probability,
+        counted,
+        certain,
+        time,
+        stand,
+        way,
+        line,
+        evidence: sighting.evidence(),
+        entered: None,
+    };
     Some((sure, probability >= sure_from(rule)))
 }
 
@@ -110,6 +124,17 @@ pub(super) fn judge(
                 // What it is does not change when it is seen less well.
                 here.counted = here.counted.max(before.counted);
                 here.certain |= before.certain;
+            } else if rule.dwell > Span::default() {
+                let first = || Box::new(Entered { sure: here.clone(), way: before.way });
+                let entered = before.entered.get_or_insert_with(first);
+                if time.since(entered.sure.time) < rule.dwell {
+                    before.way.passes(stand);
+                    if edge {
+                        // What comes late goes up to it, and does not tell this crossing before its time.
+                        sides.sure.push((rule.id.clone(), here));
+                    }
+                    continue;
+                }
             }
         } else if !is_sure {
             continue;
@@ -122,7 +147,14 @@ pub(super) fn judge(
             continue;
         };
         if before.side != here.side {
-            report(sighting, object, track.restarted, rule, (&before, &here), book, frame);
+            let labels: &[&str] = if track.restarted { &["track_restarted"] } else { &[] };
+            match &before.entered {
+                Some(entered) => {
+                    let before = Sure { way: entered.way, entered: None, ..before.clone() };
+                    report(sighting, object, labels, rule, (&before, &entered.sure), book, frame);
+                }
+                None => report(sighting, object, labels, rule, (&before, &here), book, frame),
+            }
         }
     }
     sides
@@ -154,7 +186,8 @@ pub(super) fn judge_beside(
 ) {
     for rule in rules(sighting).filter(|rule| fresh.contains(&rule.id)) {
         for (before, after) in past.crossings(sighting.time(), seen, &rule.id) {
-            report(sighting, object, false, rule, (&before, &after), book, frame);
+            let labels: &[&str] = if rule.dwell > Span::default() { &[DWELL_NOT_JUDGED] } else { &[] };
+            report(sighting, object, labels, rule, (&before, &after), book, frame);
         }
     }
 }
@@ -180,7 +213,7 @@ fn meets(course: &Course, before: &Sure, after: &Sure) -> f64 {
 fn report<'a>(
     sighting: &Sighting<'a>,
     object: &Object,
-    restarted: bool,
+    labels: &[&str],
     rule: &'a Rule,
     (before, after): (&Sure, &Sure),
     book: &mut Book,
@@ -232,9 +265,7 @@ fn report<'a>(
     }
     let agreement = &sighting.terms.agreement;
     finding.severity = after_activities(agreement, rule.severity, crossed_at, Some(&located), &mut finding.labels);
-    if restarted {
-        finding.labels.push("track_restarted".to_owned());
-    }
+    finding.labels.extend(labels.iter().map(|label| (*label).to_owned()));
     let fix = course.locate(position);
     // At an area's boundary nothing ends.
     let past_end = matches!(*course, Course::Line(_)) && fix.beyond_end != 0;

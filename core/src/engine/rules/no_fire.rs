@@ -14,7 +14,9 @@ use crate::engine::book::Book;
 use crate::engine::finding::{PlaceBy, in_force};
 use crate::engine::frame::Frame;
 use crate::engine::sighting::Sighting;
+use crate::engine::sustained::Sustained;
 use crate::engine::terms::Group;
+use crate::time::Span;
 use crate::wire::{Assessment, Data, Detection, Means, Observation, PatrolReport};
 
 /// Classes of a rule that names none.
@@ -39,7 +41,7 @@ struct Fire {
     heard: &'static str,
 }
 
-pub(in crate::engine) fn judge(sighting: &Sighting<'_>, book: &mut Book, frame: &mut Frame) {
+pub(in crate::engine) fn judge(sighting: &Sighting<'_>, fires: &mut Sustained, book: &mut Book, frame: &mut Frame) {
     let rules = sighting.terms.rules_of(Group::Fire);
     let mut rules = rules.filter(|rule| in_force(rule, sighting.time())).peekable();
     if rules.peek().is_none() {
@@ -88,7 +90,13 @@ pub(in crate::engine) fn judge(sighting: &Sighting<'_>, book: &mut Book, frame: 
             ("place_probability".to_owned(), place_probability.into()),
             ("device".to_owned(), sighting.entry.device.as_str().into()),
         ]);
-        book.report(finding, sighting.terms, frame);
+        if rule.dwell == Span::default() {
+            book.report(finding, sighting.terms, frame);
+            continue;
+        }
+        for finding in fires.take(finding, frame.now, &mut frame.limits) {
+            book.report(finding, sighting.terms, frame);
+        }
     }
 }
 
