@@ -15,6 +15,7 @@ pub mod id;
 mod keys;
 pub mod log;
 pub mod registry;
+pub mod review;
 pub mod spelling;
 pub mod time;
 pub mod wire;
