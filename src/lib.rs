@@ -14,4 +14,5 @@ pub mod evaluator;
 pub mod http;
 pub mod intake;
 pub mod journal;
+pub mod people;
 pub mod sinks;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PARTS: [&str; 7] = ["intake", "journal", "evaluator", "desk", "sinks", "http", "broker"];
+const PARTS: [&str; 8] = ["intake", "journal", "evaluator", "desk", "sinks", "http", "broker", "people"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

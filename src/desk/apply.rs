@@ -63,6 +63,7 @@ impl Desk {
                     let cited = match &output.said {
                         Said::Alert(alert) => {
                             heads.alerts = Some(self.record(transaction, offset, n, &**alert)?);
+                            self.reopen_on_evidence(transaction, alert)?;
                             &alert.evidence
                         }
                         Said::Event(event) => {

@@ -1,6 +1,6 @@
 //! The audit's table: entries are added, and nothing else.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use truceline_core::audit::{AuditEntry, Broken, Deed, Mark, Verifier};
 use truceline_core::time::Time;
 
@@ -37,30 +37,16 @@ impl Desk {
     pub fn audit(&self, at: Time, deed: Deed) -> Result<AuditEntry, DeskError> {
         let fault = |source| writing(&self.inner.path, source);
         self.write(|connection| {
-            let entry = self.transact(connection, |transaction| {
-                let last = latest(transaction, "1").map_err(fault)?;
-                let entry = AuditEntry::after(last.as_ref(), at, deed);
-                transaction
-                    .execute(
-                        "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                        params![
-                            entry.seq.cast_signed(),
-                            entry.at.nanos(),
-                            entry.actor,
-                            entry.action,
-                            entry.subject,
-                            entry.detail,
-                            entry.previous,
-                            entry.hash
-                        ],
-                    )
-                    .map_err(fault)?;
-                Ok(entry)
-            })?;
-            let path = anchor::path_beside(&self.inner.path);
-            anchor::add(&path, &entry.mark()).map_err(|source| DeskError::Anchor { path, source })?;
+            let entry = self.transact(connection, |transaction| append(transaction, at, deed).map_err(fault))?;
+            self.anchor(&entry)?;
             Ok(entry)
         })
+    }
+
+    /// Notes an entry that is in the audit in its anchor.
+    pub(super) fn anchor(&self, entry: &AuditEntry) -> Result<(), DeskError> {
+        let path = anchor::path_beside(&self.inner.path);
+        anchor::add(&path, &entry.mark()).map_err(|source| DeskError::Anchor { path, source })
     }
 
     /// Follows the audit from its first entry, and holds it against its anchor and against `marks`.
@@ -121,6 +107,26 @@ impl Desk {
     fn audit_rows(&self, sql: &str, values: [i64; 2]) -> Result<Vec<AuditEntry>, DeskError> {
         self.read(|connection| connection.prepare_cached(sql)?.query_map(values, entry_of)?.collect())
     }
+}
+
+/// Adds an entry at the end, within a transaction; [`Desk::anchor`] is for after its commit.
+pub(super) fn append(transaction: &Transaction, at: Time, deed: Deed) -> rusqlite::Result<AuditEntry> {
+    let last = latest(transaction, "1")?;
+    let entry = AuditEntry::after(last.as_ref(), at, deed);
+    transaction.execute(
+        "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![
+            entry.seq.cast_signed(),
+            entry.at.nanos(),
+            entry.actor,
+            entry.action,
+            entry.subject,
+            entry.detail,
+            entry.previous,
+            entry.hash
+        ],
+    )?;
+    Ok(entry)
 }
 
 fn latest(connection: &Connection, condition: &str) -> rusqlite::Result<Option<AuditEntry>> {

@@ -3,8 +3,8 @@
 //! What the engine says comes in by [`Desk::apply`] under (offset, n). The desk holds
 //! how far the journal has been judged and ignores what is at or below it, so that a
 //! replay after a crash changes nothing. Readers have their own connections and never
-//! hold back the writer. What people decide about an alert (reviews) belongs beside
-//! these tables and touches none of them: the log here is the machine's part alone.
+//! hold back the writer. What people decide about an alert (`reviews`) stands beside
+//! these tables and touches none of them: the alerts' log is the machine's part alone.
 //!
 //! All methods block on the disk; call them from a blocking thread.
 
@@ -14,8 +14,10 @@ mod audit;
 mod error;
 mod events;
 mod life;
+mod people;
 mod read;
 mod readers;
+mod reviews;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -30,7 +32,9 @@ pub use audit::AuditState;
 pub use error::DeskError;
 pub use events::{EventFilter, EventRow};
 pub use life::judged_to;
+pub use people::{Caller, Change, MAX_PEOPLE, MAX_SESSIONS, PeopleError, PersonRow, TokenRow};
 pub use read::{AlertFilter, AlertState, Counts, EvidenceBytes, LogRow, Page};
+pub use reviews::{ActError, Upload};
 pub use schema::known_schema;
 
 use readers::Readers;
@@ -48,6 +52,7 @@ struct Inner {
     readers: Readers,
     head: watch::Sender<u64>,
     event_head: watch::Sender<u64>,
+    review_head: watch::Sender<u64>,
 }
 
 impl Desk {
@@ -80,6 +85,7 @@ impl Desk {
             readers,
             head: watch::Sender::new(head),
             event_head: watch::Sender::new(event_head),
+            review_head: watch::Sender::new(0),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -92,6 +98,11 @@ impl Desk {
     /// The highest `seq` of the event log; told after each commit that added to it.
     pub fn event_head(&self) -> watch::Receiver<u64> {
         self.inner.event_head.subscribe()
+    }
+
+    /// Told after each step of a review that a person took; what it counts is not kept over a start.
+    pub fn review_head(&self) -> watch::Receiver<u64> {
+        self.inner.review_head.subscribe()
     }
 
     fn write<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, DeskError>) -> Result<T, DeskError> {

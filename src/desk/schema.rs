@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::error::DeskError;
 
 /// Each step brings a file from the version of its index to the next; steps are only ever added.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     "
     -- How far the journal has been judged: everything that entries up to `through` caused is in the log.
     CREATE TABLE cursor (one INTEGER PRIMARY KEY CHECK (one = 1), through INTEGER NOT NULL) STRICT;
@@ -116,6 +116,58 @@ const STEPS: [&str; 4] = [
             OR NEW.previous IS NOT coalesce((SELECT hash FROM audit ORDER BY seq DESC LIMIT 1),
                 '0000000000000000000000000000000000000000000000000000000000000000')
         BEGIN SELECT RAISE(ABORT, 'entries of the audit are added at its end'); END;
+",
+    "
+    -- What people decided about an alert, as it stands; it follows from its steps.
+    CREATE TABLE review (
+        alert TEXT PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        stage TEXT NOT NULL,
+        assignee TEXT,
+        shelved_until INTEGER,
+        json TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX review_by_stage ON review (stage);
+    CREATE TABLE review_step (
+        seq INTEGER PRIMARY KEY,
+        alert TEXT NOT NULL,
+        n INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        json TEXT NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX review_step_by_alert ON review_step (alert, n);
+    CREATE TRIGGER review_step_is_not_altered BEFORE UPDATE ON review_step
+        BEGIN SELECT RAISE(ABORT, 'steps of a review are not altered'); END;
+    CREATE TRIGGER review_step_is_not_removed BEFORE DELETE ON review_step
+        BEGIN SELECT RAISE(ABORT, 'steps of a review are not removed'); END;
+    -- Attached files, each once.
+    CREATE TABLE attachment (sha256 TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+    -- Who may sign in; secrets are hashes.
+    CREATE TABLE person (
+        name TEXT PRIMARY KEY,
+        role TEXT NOT NULL,
+        password TEXT NOT NULL,
+        disabled INTEGER NOT NULL,
+        made_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE session (
+        hash BLOB PRIMARY KEY,
+        person TEXT NOT NULL REFERENCES person (name),
+        csrf TEXT NOT NULL,
+        made_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX session_by_person ON session (person, made_at);
+    CREATE TABLE token (
+        id TEXT PRIMARY KEY,
+        hash BLOB NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        role TEXT NOT NULL,
+        made_by TEXT NOT NULL,
+        made_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        revoked_at INTEGER
+    ) STRICT;
 ",
 ];
 

@@ -272,3 +272,192 @@ proptest! {
         prop_assert_eq!(seqs, (1..=outputs.len() as u64).collect::<Vec<_>>());
     }
 }
+
+mod deciding {
+    use truceline_core::review::{Act, Outcome, Person, Role, Stage};
+
+    use super::*;
+
+    fn at(seconds: i64) -> Time {
+        Time::from_nanos(1_750_000_000_000_000_000 + seconds * 1_000_000_000)
+    }
+
+    fn person(name: &str, role: Role) -> Person {
+        Person { name: name.to_owned(), role }
+    }
+
+    fn reason() -> String {
+        "heard by nobody else".to_owned()
+    }
+
+    fn dismiss() -> Act {
+        Act::Conclude { outcome: Outcome::Dismissed, reason: reason() }
+    }
+
+    fn add(desk: &Desk, name: &str, role: Role) {
+        let change = Change::Add { name: name.to_owned(), role, password: "hash".to_owned() };
+        desk.change_people("cli", at(0), change).unwrap();
+    }
+
+    fn audited(desk: &Desk) -> Vec<String> {
+        let entries = desk.audit_log(None, 1_000).unwrap();
+        entries.into_iter().map(|entry| format!("{} {} {}", entry.actor, entry.action, entry.subject)).collect()
+    }
+
+    #[test]
+    fn a_review_is_there_after_a_restart_with_its_steps_and_its_audit() {
+        let (folder, desk) = open();
+        desk.apply(&[output(3, 0, alert(1, 1, false))], 3, &none).unwrap();
+        let one = person("one", Role::Analyst);
+        let review = desk.act(id(1), 0, &one, at(1), Act::Take {}).unwrap();
+        assert_eq!((review.revision, review.stage), (1, Stage::UnderReview));
+        let stale = desk.act(id(1), 0, &one, at(2), dismiss());
+        assert!(matches!(stale, Err(ActError::Refused(_))), "{stale:?}");
+        let review = desk.act(id(1), 1, &one, at(3), dismiss()).unwrap();
+        drop(desk);
+        let desk = Desk::open(&folder.path().join("desk.db")).unwrap();
+        assert_eq!(desk.review(id(1)).unwrap(), review);
+        let steps = desk.review_steps(id(1), 0, 10).unwrap();
+        assert_eq!(steps.iter().map(|step| step.n).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(audited(&desk), [format!("one review {}", id(1)), format!("one review {}", id(1))]);
+        assert!(matches!(desk.verify_audit(Vec::new()).unwrap(), AuditState::Holds { entries: 2, .. }));
+        assert!(matches!(desk.act(id(9), 0, &one, at(4), Act::Take {}), Err(ActError::NoAlert(_))));
+    }
+
+    #[test]
+    fn new_evidence_opens_a_closed_review_once_however_often_it_is_applied() {
+        let (_folder, desk) = open();
+        let one = person("one", Role::Analyst);
+        desk.apply(&[output(3, 0, alert(1, 1, false))], 3, &none).unwrap();
+        desk.act(id(1), 0, &one, at(1), Act::Take {}).unwrap();
+        desk.act(id(1), 1, &one, at(2), dismiss()).unwrap();
+        // The model's alerts have as many detections as revisions.
+        for _ in 0..2 {
+            desk.apply(&[output(4, 0, alert(1, 2, false))], 4, &none).unwrap();
+        }
+        let review = desk.review(id(1)).unwrap();
+        assert_eq!((review.stage, review.revision, review.new_evidence), (Stage::Suspected, 3, true));
+        desk.apply(&[output(5, 0, alert(2, 1, false))], 5, &none).unwrap();
+        assert_eq!(desk.review(id(2)).unwrap().revision, 0, "what nobody reviewed has no review");
+    }
+
+    #[test]
+    fn what_an_act_names_has_to_be_there() {
+        let (_folder, desk) = open();
+        desk.apply(&[output(3, 0, alert(1, 1, false)), output(3, 1, alert(2, 1, false))], 3, &none).unwrap();
+        add(&desk, "root", Role::Admin);
+        add(&desk, "ana", Role::Analyst);
+        add(&desk, "vic", Role::Viewer);
+        let one = person("ana", Role::Analyst);
+        let refused = |act| match desk.act(id(1), 0, &one, at(1), act) {
+            Err(ActError::Refused(refusal)) => refusal.to_string(),
+            other => panic!("{other:?}"),
+        };
+        let supersede = |by| Act::Supersede { by, reason: reason() };
+        assert!(refused(supersede(id(1))).contains("itself"));
+        assert!(refused(supersede(id(9))).contains("there is no alert"));
+        assert!(refused(Act::Assign { to: Some("nobody".into()) }).contains("nobody"));
+        assert!(refused(Act::Assign { to: Some("vic".into()) }).contains("viewer"));
+        assert_eq!(audited(&desk).len(), 3, "what is refused leaves no entry");
+        desk.act(id(1), 0, &one, at(1), Act::Assign { to: Some("ana".into()) }).unwrap();
+        desk.act(id(1), 1, &one, at(1), supersede(id(2))).unwrap();
+    }
+
+    #[test]
+    fn a_file_is_stored_once_by_its_hash() {
+        let (_folder, desk) = open();
+        desk.apply(&[output(3, 0, alert(1, 1, false)), output(3, 1, alert(2, 1, false))], 3, &none).unwrap();
+        let one = person("one", Role::Analyst);
+        let upload = Upload { name: "crater.jpg".into(), media_type: "image/jpeg".into(), bytes: vec![7; 9] };
+        for alert in [id(1), id(2)] {
+            assert_eq!(desk.attach(alert, &one, at(1), upload.clone()).unwrap().attachments, 1);
+        }
+        let steps = desk.review_steps(id(2), 0, 9).unwrap();
+        let truceline_core::review::Done::Attached(file) = &steps[0].done else { panic!("{steps:?}") };
+        assert_eq!(file.size, 9);
+        assert_eq!(desk.attached(&file.sha256).unwrap(), Some(vec![7; 9]));
+        let large = Upload { bytes: vec![0; (10 << 20) + 1], ..upload };
+        assert!(matches!(desk.attach(id(1), &one, at(2), large), Err(ActError::Refused(_))));
+    }
+
+    #[test]
+    fn the_last_admin_stays() {
+        let (_folder, desk) = open();
+        add(&desk, "root", Role::Admin);
+        let change = |change| desk.change_people("root", at(1), change);
+        let disable = |name: &str| Change::SetDisabled { name: name.to_owned(), disabled: true };
+        let demote = |name: &str| Change::SetRole { name: name.to_owned(), role: Role::Analyst };
+        assert!(matches!(change(disable("root")), Err(PeopleError::LastAdmin(_))));
+        assert!(matches!(change(demote("root")), Err(PeopleError::LastAdmin(_))));
+        add(&desk, "other", Role::Admin);
+        change(demote("root")).unwrap();
+        assert!(matches!(change(disable("other")), Err(PeopleError::LastAdmin(_))));
+        assert!(matches!(change(disable("nobody")), Err(PeopleError::Unknown(_))));
+        let again = Change::Add { name: "root".into(), role: Role::Admin, password: "x".into() };
+        assert!(matches!(change(again), Err(PeopleError::Taken(_))));
+    }
+
+    #[test]
+    fn a_session_ends_by_time_by_sign_out_and_by_every_change_of_its_person() {
+        let (_folder, desk) = open();
+        add(&desk, "root", Role::Admin);
+        add(&desk, "ana", Role::Analyst);
+        let hash = |n: u8| [n; 32];
+        let begin = |n| desk.begin_session("ana", hash(n), "csrf", at(0), at(100)).unwrap();
+        let there = |n, now| desk.session(&hash(n), at(now)).unwrap();
+        begin(1);
+        assert_eq!(there(1, 99).map(|caller| (caller.name, caller.role)), Some(("ana".into(), Role::Analyst)));
+        assert_eq!(there(1, 100), None, "it is over");
+        assert_eq!(there(2, 0), None, "another secret");
+        desk.end_session("ana", hash(1), at(5)).unwrap();
+        assert_eq!(there(1, 6), None);
+        for change in [
+            Change::SetRole { name: "ana".into(), role: Role::Supervisor },
+            Change::SetPassword { name: "ana".into(), password: "new".into() },
+            Change::SetDisabled { name: "ana".into(), disabled: true },
+        ] {
+            begin(3);
+            assert!(there(3, 7).is_some());
+            desk.change_people("root", at(7), change.clone()).unwrap();
+            assert_eq!(there(3, 7), None, "{change:?}");
+        }
+        assert!(desk.person("ana").unwrap().is_none(), "who is disabled does not sign in");
+        let told = audited(&desk);
+        assert!(told.contains(&"ana signed_in ana".to_owned()) && told.contains(&"ana signed_out ana".to_owned()));
+    }
+
+    #[test]
+    fn only_so_many_sessions_of_one_person_are_open() {
+        let (_folder, desk) = open();
+        add(&desk, "ana", Role::Admin);
+        for n in 0..20_u8 {
+            desk.begin_session("ana", [n; 32], "csrf", at(i64::from(n)), at(1_000)).unwrap();
+        }
+        let open: Vec<u8> = (0..20).filter(|n| desk.session(&[*n; 32], at(30)).unwrap().is_some()).collect();
+        assert_eq!(open, (10..20).collect::<Vec<u8>>());
+    }
+
+    #[test]
+    fn a_token_is_good_until_it_expires_or_is_revoked() {
+        let (_folder, desk) = open();
+        let token = |id: &str| TokenRow {
+            id: id.to_owned(),
+            name: "grafana".into(),
+            role: Role::Viewer,
+            made_by: String::new(),
+            made_at: at(0),
+            expires_at: at(100),
+            revoked_at: None,
+        };
+        for n in 1..=2 {
+            let change = Change::AddToken { token: token(&format!("t{n}")), hash: [n; 32] };
+            desk.change_people("root", at(0), change).unwrap();
+        }
+        let caller = desk.token(&[1; 32], at(99)).unwrap().unwrap();
+        assert_eq!((caller.name.as_str(), caller.role, caller.csrf), ("token:t1", Role::Viewer, None));
+        assert!(desk.token(&[1; 32], at(100)).unwrap().is_none());
+        desk.change_people("root", at(5), Change::RevokeToken { id: "t2".into() }).unwrap();
+        assert!(desk.token(&[2; 32], at(6)).unwrap().is_none());
+        assert_eq!(desk.tokens().unwrap().len(), 2);
+    }
+}
