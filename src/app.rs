@@ -11,6 +11,7 @@ mod deeds;
 mod lags;
 mod ports;
 mod reload;
+mod staff;
 mod stages;
 mod terms;
 
@@ -28,12 +29,13 @@ use truceline_core::log::Body;
 use truceline_core::time::Span;
 
 pub use clock::Clock;
+pub use staff::{AddPersonError, DeskStaff, add_person};
 
 use crate::broker::{Broker, BrokerConfig};
 use crate::config::{self, Config};
 use crate::desk::Desk;
 use crate::evaluator::{Evaluator, EvaluatorConfig, EvaluatorStatus, Ports};
-use crate::http::{HttpConfig, Listening, RenderMetrics};
+use crate::http::{HttpConfig, Listening, RenderMetrics, StaffAccess};
 use crate::intake::{Intake, IntakeConfig, IntakeError, IntakeStatus, Leftovers};
 use crate::journal::{Journal, JournalConfig};
 use crate::sinks::{
@@ -113,6 +115,7 @@ impl App {
     /// What cannot be put right by waiting: faulty terms, a store that cannot be used, an address that is taken. A
     /// broker or an InfluxDB that is absent is no error.
     pub async fn start(config: Config, render_metrics: RenderMetrics) -> Result<Self, AppError> {
+        let (required, viewer_delay) = (config.auth_required, config.viewer_delay);
         let mqtt = prepare_mqtt(&config, config.mqtt.clone())?;
         let control_token =
             control::token(&config.http.control_token_file).map_err(|fault| AppError::Config(vec![fault]))?;
@@ -222,7 +225,8 @@ impl App {
             lags.tell();
             render_metrics()
         });
-        let server = listening.server(Arc::new(answers), render_metrics);
+        let staff = staff_access(required, &desk, &clock, viewer_delay);
+        let server = listening.server(Arc::new(answers), render_metrics, Some(staff));
         let address = server.address();
         let stop_server = CancellationToken::new();
         let server = tokio::spawn(server.serve(stop_server.clone()));
@@ -527,4 +531,11 @@ fn start_sinks(
         sinks.extend(start_influx(&influx, logs, cursors, &now, stop));
     }
     sinks
+}
+
+fn staff_access(required: bool, desk: &Desk, clock: &Arc<Clock>, viewer_delay: Duration) -> StaffAccess {
+    let (wall, journal) = (Arc::clone(clock), Arc::clone(clock));
+    let staff =
+        DeskStaff::new(desk.clone(), Arc::new(move || wall.wall()), Arc::new(move || journal.journal()), viewer_delay);
+    StaffAccess { people: Arc::new(staff), required }
 }

@@ -75,7 +75,7 @@ fn in_chunks<T>(
     }
 }
 
-const fn state_of(state: AlertState) -> desk::AlertState {
+pub(super) const fn state_of(state: AlertState) -> desk::AlertState {
     match state {
         AlertState::Open => desk::AlertState::Open,
         AlertState::Ended => desk::AlertState::Ended,

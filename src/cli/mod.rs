@@ -9,6 +9,7 @@ mod demo;
 mod export;
 mod failure;
 mod input;
+mod person;
 mod progress;
 mod replay;
 mod run;
@@ -56,6 +57,8 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Bring a backup back into an empty folder
     Restore(backup::RestoreArgs),
+    /// Add somebody who may sign in, such as the first admin
+    Person(person::PersonArgs),
 }
 
 /// Runs the program.
@@ -76,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Export(arguments) => export::run(&arguments),
         Command::Backup(arguments) => backup::back_up(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
+        Command::Person(arguments) => person::person(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -46,6 +46,8 @@ pub struct Config {
     pub journal: Journal,
     pub snapshot_every: Duration,
     pub viewer_delay: Duration,
+    /// Whether nothing is answered without a sign-in.
+    pub auth_required: bool,
     pub influxdb: Option<Influxdb>,
     pub log: Log,
 }

@@ -51,6 +51,7 @@ impl Check<'_> {
         };
         let snapshot_every = self.seconds("evaluator.snapshot_every_s", 1, DAY_S);
         let viewer_delay = self.seconds("viewer.delay_s", 0, 7 * DAY_S);
+        let auth_required = self.boolean("auth.required");
         let influxdb = self.influxdb();
         let log = self.log();
         Some(Config {
@@ -64,6 +65,7 @@ impl Check<'_> {
             journal,
             snapshot_every,
             viewer_delay,
+            auth_required,
             influxdb,
             log,
         })

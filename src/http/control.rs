@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
+use super::access::credential;
 use super::api::ask;
 use super::cursor::List;
 use super::items::ListPage;
@@ -17,6 +18,7 @@ use super::params::{MAX_LIMIT, Params};
 use super::problem::Problem;
 use super::queries::{ReloadAnswer, ReloadReport};
 use super::router::Context;
+use super::staff::Credential;
 
 /// Most reloads within [`WINDOW`].
 const MAX_RELOADS: usize = 10;
@@ -107,7 +109,7 @@ pub(super) async fn audit(State(context): State<Context>, uri: Uri, headers: Hea
 }
 
 /// Refuses what a page of another site has a browser send.
-fn same_site(headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn same_site(headers: &HeaderMap) -> Result<(), Problem> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let foreign_fetch = text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"));
     let host = text("host").unwrap_or_default();
@@ -119,18 +121,23 @@ fn same_site(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Where sign-in is required, the table of routes has seen to it before this.
 fn authorized(context: &Context, headers: &HeaderMap) -> Result<(), Problem> {
-    let mut told = headers.get_all(header::AUTHORIZATION).iter();
-    let token = match (told.next(), told.next()) {
-        (Some(value), None) => value.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")),
-        _ => None,
-    };
-    if token.zip(context.control_token.as_deref()).is_some_and(|(told, own)| same(told.as_bytes(), own.as_bytes())) {
+    if context.staff.as_ref().is_some_and(|staff| staff.required) {
+        return Ok(());
+    }
+    if let Some(Credential::Token(token)) = credential(headers)
+        && is_control_token(context, &token)
+    {
         return Ok(());
     }
     metrics::counter!("truceline_http_limited_total", "limit" => "token").increment(1);
     let detail = "send 'Authorization: Bearer TOKEN' with the token of the service's http.control_token_file";
     Err(Problem::new(StatusCode::UNAUTHORIZED, detail))
+}
+
+pub(super) fn is_control_token(context: &Context, told: &str) -> bool {
+    context.control_token.as_deref().is_some_and(|own| same(told.as_bytes(), own.as_bytes()))
 }
 
 /// Whether both are the same, in a time that tells nothing of where they differ.

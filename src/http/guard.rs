@@ -8,9 +8,10 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use truceline_core::review::MAX_ATTACHMENT;
 
 use super::problem::Problem;
-use super::router::{Context, RELOAD};
+use super::router::{ATTACHMENTS, Context, RELOAD};
 
 const HEADERS: [(HeaderName, &str); 8] = [
     (
@@ -47,10 +48,12 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
 
 /// Refuses requests for other names (DNS rebinding), too large or too slow ones.
 pub(super) async fn admit(State(context): State<Context>, request: Request, next: Next) -> Response {
+    let is_file = request.extensions().get::<MatchedPath>().is_some_and(|path| path.as_str() == ATTACHMENTS);
+    let most = if is_file { MAX_ATTACHMENT } else { context.limits.body_bytes };
     let refusal = match check_host(request.headers(), request.uri(), &context.host_names) {
         Err(problem) => Some(("host", problem)),
-        Ok(()) if too_large(request.headers(), context.limits.body_bytes) => {
-            let detail = format!("nothing here takes a body of more than {} bytes", context.limits.body_bytes);
+        Ok(()) if too_large(request.headers(), most) => {
+            let detail = format!("nothing is taken here of more than {most} bytes, or in chunks");
             Some(("body", Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)))
         }
         Ok(()) => None,

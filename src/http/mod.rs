@@ -4,29 +4,40 @@
 //! implements; its own work is to read parameters, to page, to say what is wrong in
 //! RFC 9457 problems, and to stay bounded: connections, queries at once, time and size.
 
+mod access;
 mod agreement;
 mod api;
+mod body;
 mod control;
 mod cursor;
 mod guard;
 mod items;
 mod page;
 mod params;
+mod people;
 mod places;
 mod probes;
 mod problem;
 mod queries;
+mod reviews;
 mod router;
 mod server;
+mod session;
+mod staff;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use access::{Access, ROUTES};
 pub use queries::{
     AgreementNow, AlertFilter, AlertState, Change, EventFilter, Page, PartStatus, Queries, QueryError, ReadingFilter,
     ReadingRow, RejectFilter, RejectRow, ReloadAnswer, ReloadFault, ReloadReport, Stats,
 };
+pub use router::StaffAccess;
 pub use server::{HttpError, Listening, RenderMetrics, Server};
+pub use staff::{
+    ActError, Caller, ChangeError, Credential, PeopleChange, PersonItem, SignInError, SignedIn, Staff, TokenItem,
+};
 
 /// Where and for whom it answers.
 #[derive(Clone, Debug)]
@@ -60,7 +71,7 @@ pub struct Limits {
     pub connection: Duration,
     /// How long answers under way may take once the server stops.
     pub drain: Duration,
-    /// Bytes of a request's body; nothing here takes one.
+    /// Bytes of a request's body, but for an attached file's.
     pub body_bytes: u64,
 }
 
@@ -74,7 +85,7 @@ impl Default for Limits {
             head: Duration::from_secs(15),
             connection: Duration::from_secs(300),
             drain: Duration::from_secs(5),
-            body_bytes: 16 * 1024,
+            body_bytes: 64 * 1024,
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::places::{Place, Places};
 use super::queries::Queries;
-use super::router::router;
+use super::router::{StaffAccess, router};
 use super::{HttpConfig, Limits};
 
 /// Largest head of a request in bytes.
@@ -78,8 +78,13 @@ impl Listening {
     }
 
     /// The server that answers there.
-    pub fn server(self, queries: Arc<dyn Queries>, render_metrics: RenderMetrics) -> Server {
-        let router = router(&self.config, queries, render_metrics);
+    pub fn server(
+        self,
+        queries: Arc<dyn Queries>,
+        render_metrics: RenderMetrics,
+        staff: Option<StaffAccess>,
+    ) -> Server {
+        let router = router(&self.config, queries, render_metrics, staff);
         Server { listener: self.listener, address: self.address, router, limits: self.config.limits }
     }
 }
@@ -93,8 +98,9 @@ impl Server {
         config: HttpConfig,
         queries: Arc<dyn Queries>,
         render_metrics: RenderMetrics,
+        staff: Option<StaffAccess>,
     ) -> Result<Self, HttpError> {
-        Ok(Listening::bind(config).await?.server(queries, render_metrics))
+        Ok(Listening::bind(config).await?.server(queries, render_metrics, staff))
     }
 
     /// Where it listens; names the port that was taken for port 0.
@@ -158,8 +164,12 @@ async fn accept(
 async fn connection(stream: TcpStream, place: Arc<Place>, router: Router, limits: Limits, stop: CancellationToken) {
     let _open = Open::new();
     let _ = stream.set_nodelay(true);
+    let peer = stream.peer_addr().ok();
     let at_work = Arc::clone(&place);
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
         let (mut router, place) = (router.clone(), Arc::clone(&at_work));
         async move {
             use tower_service::Service;

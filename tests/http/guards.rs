@@ -23,7 +23,7 @@ async fn raw(address: SocketAddr, request: &str) -> String {
 async fn an_address_that_others_can_reach_needs_a_proxy_in_front() {
     let exposed = || HttpConfig { listen: SocketAddr::from(([0, 0, 0, 0], 0)), ..config() };
     let bind = async |config| {
-        Server::bind(config, std::sync::Arc::new(FakeQueries::default()), std::sync::Arc::new(String::new)).await
+        Server::bind(config, std::sync::Arc::new(FakeQueries::default()), std::sync::Arc::new(String::new), None).await
     };
     let error = bind(exposed()).await.err().expect("refused");
     assert!(matches!(error, HttpError::Exposed(_)) && error.to_string().contains("http.behind_proxy"));
@@ -36,7 +36,7 @@ async fn a_taken_address_is_named() {
     let serving = Serving::start(FakeQueries::default()).await;
     let taken = HttpConfig { listen: serving.address, ..config() };
     let render = std::sync::Arc::new(String::new);
-    let error = Server::bind(taken, serving.fake.clone(), render).await.err().expect("taken");
+    let error = Server::bind(taken, serving.fake.clone(), render, None).await.err().expect("taken");
     assert!(error.to_string().contains(&serving.address.to_string()), "{error}");
 }
 

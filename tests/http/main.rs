@@ -13,3 +13,4 @@ mod page;
 mod probes;
 mod problems;
 mod serving;
+mod signing;

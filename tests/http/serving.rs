@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use truceline::http::{HttpConfig, Limits, Server};
+use truceline::http::{HttpConfig, Limits, Server, StaffAccess};
 
 use crate::fake::FakeQueries;
 
@@ -43,9 +43,13 @@ impl Serving {
     }
 
     pub async fn with(fake: FakeQueries, config: HttpConfig) -> Self {
+        Self::for_staff(fake, config, None).await
+    }
+
+    pub async fn for_staff(fake: FakeQueries, config: HttpConfig, staff: Option<StaffAccess>) -> Self {
         let fake = Arc::new(fake);
         let render = Arc::new(|| "# TYPE truceline_fake_total counter\ntruceline_fake_total 1\n".to_owned());
-        let server = Server::bind(config, fake.clone(), render).await.expect("bound");
+        let server = Server::bind(config, fake.clone(), render, staff).await.expect("bound");
         let (address, stop) = (server.address(), CancellationToken::new());
         let ended = Some(tokio::spawn(server.serve(stop.clone())));
         Self { fake, address, stop, ended, client: reqwest::Client::new() }
