@@ -23,7 +23,7 @@ const SESSION: Span = Span::from_secs(12 * 3600);
 const MAX_TOKEN_DAYS: u32 = 366;
 /// Longest name of a person or a token.
 const MAX_NAME: usize = 64;
-/// How much later than journal time it may be said, beside the delay: revisions bear journal time.
+/// Tells a time.
 type Now = dyn Fn() -> Time + Send + Sync;
 
 /// People and reviews on a desk.
@@ -216,7 +216,7 @@ impl Staff for DeskStaff {
                     return Err(ChangeError::Value(format!("days must be 1 to {MAX_TOKEN_DAYS}")));
                 }
                 let secret = Secret::new().map_err(failed)?;
-                let id: String = secret.hash().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+                let id = id_of(&secret);
                 shown = Some(secret.show());
                 let token = TokenRow {
                     id,
@@ -239,6 +239,12 @@ impl Staff for DeskStaff {
         })?;
         Ok(shown)
     }
+}
+
+/// A name for a token that tells nothing of its secret.
+fn id_of(secret: &Secret) -> String {
+    let number = secret.hash().iter().take(6).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{number:012x}")
 }
 
 fn act_error(error: desk::ActError) -> ActError {

@@ -64,19 +64,16 @@ pub(super) fn person(arguments: &PersonArgs) -> Result<(), Failure> {
 }
 
 fn password(add: &AddArgs) -> Result<String, Failure> {
-    let text = match &add.password_file {
-        Some(path) => {
-            std::fs::read_to_string(path).map_err(|error| Failure::config([format!("{}: {error}", path.display())]))?
+    let text = if let Some(path) = &add.password_file {
+        std::fs::read_to_string(path).map_err(|error| Failure::config([format!("{}: {error}", path.display())]))?
+    } else {
+        if std::io::stdin().is_terminal() {
+            say("password (it is shown as you type; --password-file avoids that):");
         }
-        None => {
-            if std::io::stdin().is_terminal() {
-                say("password (it is shown as you type; --password-file avoids that):");
-            }
-            let mut line = String::new();
-            let read = std::io::stdin().lock().read_line(&mut line);
-            read.map_err(|error| Failure::usage(format!("standard input: {error}")))?;
-            line
-        }
+        let mut line = String::new();
+        let read = std::io::stdin().lock().read_line(&mut line);
+        read.map_err(|error| Failure::usage(format!("standard input: {error}")))?;
+        line
     };
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }

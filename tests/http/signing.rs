@@ -42,7 +42,7 @@ fn revision(revision: u32, at: Time) -> Output {
         "id": ALERT, "revision": revision, "rule": "fire", "category": "no_fire", "severity": "severe",
         "certainty": {"probability": 0.9, "word": "likely"}, "subject": "device:st07-ac03", "started": at, "last": at,
         "detected_at": at, "updated_at": at, "detections": revision, "count_qualifier": "at_least", "events": null,
-        "where": {"shape": "point", "position": {"lon": 37.971234, "lat": 48.331234}, "hacc_m": 12.0,
+        "where": {"shape": "point", "position": {"lon": 37.971_234, "lat": 48.331_234}, "hacc_m": 12.0,
             "line_distance_m": 820.5, "line_distance_error_m": 12.0, "chainage_m": 48210.0,
             "located_side": "a", "p_side_a": 1.0, "zones": []},
         "agreement": {"id": "test", "hash": "0"}, "timeliness": "live", "status": "actual",
