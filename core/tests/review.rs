@@ -1,4 +1,5 @@
 //! Reviews: what no sequence of acts, by whomever, may bring about; and each transition by name.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use proptest::prelude::*;
 use truceline_core::agreement::Severity;
