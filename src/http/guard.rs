@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use truceline_core::review::MAX_ATTACHMENT;
 
 use super::problem::Problem;
-use super::router::{ATTACHMENTS, Context, RELOAD};
+use super::router::{ATTACHMENTS, Context, RELOAD, REVIEWS};
 
 const HEADERS: [(HeaderName, &str); 8] = [
     (
@@ -27,6 +27,9 @@ const HEADERS: [(HeaderName, &str); 8] = [
     (HeaderName::from_static("permissions-policy"), "geolocation=(), camera=(), microphone=()"),
     (header::CACHE_CONTROL, "no-store"),
 ];
+
+/// Bytes of an act: its longest text, with every letter escaped.
+const ACT_BYTES: u64 = 64 * 1024;
 
 /// Outermost: counts and times, completes problems, sets the headers.
 pub(super) async fn observe(request: Request, next: Next) -> Response {
@@ -48,8 +51,11 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
 
 /// Refuses requests for other names (DNS rebinding), too large or too slow ones.
 pub(super) async fn admit(State(context): State<Context>, request: Request, next: Next) -> Response {
-    let is_file = request.extensions().get::<MatchedPath>().is_some_and(|path| path.as_str() == ATTACHMENTS);
-    let most = if is_file { MAX_ATTACHMENT } else { context.limits.body_bytes };
+    let most = match request.extensions().get::<MatchedPath>().map(MatchedPath::as_str) {
+        Some(ATTACHMENTS) => MAX_ATTACHMENT,
+        Some(REVIEWS) => ACT_BYTES,
+        _ => context.limits.body_bytes,
+    };
     let refusal = match check_host(request.headers(), request.uri(), &context.host_names) {
         Err(problem) => Some(("host", problem)),
         Ok(()) if too_large(request.headers(), most) => {

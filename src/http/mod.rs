@@ -71,7 +71,7 @@ pub struct Limits {
     pub connection: Duration,
     /// How long answers under way may take once the server stops.
     pub drain: Duration,
-    /// Bytes of a request's body, but for an attached file's.
+    /// Bytes of a request's body, but for an act of a review and an attached file.
     pub body_bytes: u64,
 }
 
@@ -85,7 +85,7 @@ impl Default for Limits {
             head: Duration::from_secs(15),
             connection: Duration::from_secs(300),
             drain: Duration::from_secs(5),
-            body_bytes: 64 * 1024,
+            body_bytes: 16 * 1024,
         }
     }
 }

@@ -19,6 +19,8 @@ use super::{HttpConfig, Limits, access, api, control, guard, page, people, probe
 /// Reads agreement and devices again; waits for the end of it.
 pub(super) const RELOAD: &str = "/api/v1/agreement/reload";
 
+/// Where a review is, and is acted on.
+pub(super) const REVIEWS: &str = "/api/v1/alerts/{id}/reviews";
 /// Where files are attached.
 pub(super) const ATTACHMENTS: &str = "/api/v1/alerts/{id}/attachments";
 
@@ -79,7 +81,7 @@ pub(super) fn router(
         .route("/api/v1/stats", get(api::stats))
         .route("/api/v1/session", get(session::me).post(session::sign_in).delete(session::sign_out))
         .route("/api/v1/session/password", post(session::password))
-        .route("/api/v1/alerts/{id}/reviews", get(reviews::review).post(reviews::act))
+        .route(REVIEWS, get(reviews::review).post(reviews::act))
         .route(ATTACHMENTS, post(reviews::attach).layer(DefaultBodyLimit::max(MAX_ATTACHMENT as usize)))
         .route("/api/v1/attachments/{sha256}", get(reviews::attachment))
         .route("/api/v1/people", get(people::list).post(people::add))
