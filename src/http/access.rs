@@ -17,7 +17,7 @@ use super::router::Context;
 use super::staff::{Caller, Credential};
 
 /// The cookie of a session.
-pub(super) const COOKIE: &str = "truceline_session";
+pub(super) const COOKIE: &str = "truceline-session";
 /// The header that every change from a session carries.
 pub(super) const CSRF: &str = "x-csrf-token";
 
@@ -194,9 +194,9 @@ mod tests {
     fn a_session_is_told_once_or_not_at_all() {
         let mut headers = HeaderMap::new();
         assert_eq!(session(&headers), None);
-        headers.append(header::COOKIE, "a=1; truceline_session=abc; b=2".parse().unwrap());
+        headers.append(header::COOKIE, "a=1; truceline-session=abc; b=2".parse().unwrap());
         assert_eq!(session(&headers), Some("abc".to_owned()));
-        headers.append(header::COOKIE, "truceline_session=def".parse().unwrap());
+        headers.append(header::COOKIE, "truceline-session=def".parse().unwrap());
         assert_eq!(session(&headers), None);
     }
 
