@@ -246,6 +246,6 @@ pub enum Outcome {
     Duplicate,
     /// The same identity with other bytes was durable before: rejected as `conflicting_duplicate`.
     Conflict,
-    /// A reject beyond the quota: counted, its bytes not kept.
+    /// A reject beyond the quota: counted, its bytes not kept. Or a reading that cannot be taken now.
     Counted,
 }

@@ -279,6 +279,9 @@ impl Session {
                     (Told::Reading { .. }, Outcome::Conflict) => {
                         self.meters.reject(truceline_core::wire::RejectReason::ConflictingDuplicate);
                     }
+                    (Told::Reading { .. }, Outcome::Counted) => {
+                        self.meters.reject(truceline_core::wire::RejectReason::RateLimited);
+                    }
                     (Told::Reading { .. }, _) => readings += 1,
                     (Told::Reject { reason, .. }, _) => self.meters.reject(reason),
                     (Told::Other, _) => {}

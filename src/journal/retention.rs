@@ -21,11 +21,34 @@ pub(super) struct Limits {
     pub(super) floor: u64,
 }
 
+/// What one interval of identities takes in its table, about.
+const INTERVAL_BYTES: u64 = 40;
+
+/// Bytes that retention can never free: which readings were stored, and the terms.
+pub(super) fn lasting(file: &Connection, intervals: u64) -> rusqlite::Result<u64> {
+    let sum = |table: &str| {
+        let sql = format!("SELECT coalesce(sum(octet_length(text)), 0) FROM {table}");
+        file.query_row(&sql, [], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
+    };
+    Ok(intervals * INTERVAL_BYTES + sum("document")? + sum("piece")?)
+}
+
 /// Deletes one run; false once nothing is left that may go.
-pub(super) fn run(file: &mut Connection, limits: Limits, counts: &mut Counts) -> rusqlite::Result<bool> {
+///
+/// For the size it deletes no further than down to twice what lasts: where that alone is beyond the limit, to delete
+/// every reading would not help.
+pub(super) fn run(
+    file: &mut Connection,
+    limits: Limits,
+    counts: &mut Counts,
+    intervals: u64,
+) -> rusqlite::Result<bool> {
     let floor = i64::try_from(limits.floor).unwrap_or(i64::MAX);
     let over = match limits.max_bytes {
-        Some(max) => size(file)? > max,
+        Some(max) => {
+            let size = size(file)?;
+            size > max && size > 2 * lasting(file, intervals)?
+        }
         None => false,
     };
     let before = if over { i64::MAX } else { limits.before.unwrap_or(i64::MIN) };

@@ -19,12 +19,14 @@ pub(super) struct Limits {
     pub(super) boot: usize,
     /// Intervals of all boots together, and as many boots.
     pub(super) all: usize,
+    /// Intervals of all boots of one device, in the file: they stay when retention deletes what they are of.
+    pub(super) device: u32,
 }
 
 impl Default for Limits {
     /// 300,000 boots with one interval each take about 60 MB.
     fn default() -> Self {
-        Self { boot: 64, all: 300_000 }
+        Self { boot: 64, all: 300_000, device: 1_000_000 }
     }
 }
 
@@ -38,6 +40,27 @@ pub(super) struct Seen {
     /// Intervals in memory, a boot counting as one at least.
     cached: usize,
     round: u64,
+    /// Intervals of each device used lately.
+    devices: HashMap<i64, u32>,
+    /// Intervals of all devices.
+    pub(super) total: u64,
+}
+
+/// What became of an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Inserted {
+    Added,
+    /// It was there.
+    Known,
+    /// Its device has all the intervals that it may have; nothing was added.
+    Full,
+}
+
+/// As [`Inserted`], with what it makes of the number of intervals.
+enum Change {
+    Added(i64),
+    Known,
+    Full,
 }
 
 struct Boot {
@@ -54,13 +77,30 @@ enum Intervals {
 }
 
 impl Seen {
+    /// As the file has it.
+    pub(super) fn load(file: &Connection) -> rusqlite::Result<Self> {
+        let kept = file
+            .query_row("SELECT value FROM meta WHERE key = 'intervals'", [], |row| row.get::<_, i64>(0))
+            .optional()?;
+        let total = match kept {
+            Some(total) => total,
+            None => file.query_row("SELECT count(*) FROM seen", [], |row| row.get(0))?,
+        };
+        Ok(Self { total: total.cast_unsigned(), ..Self::default() })
+    }
+
     #[cfg(test)]
     fn with_limits(limits: Limits) -> Self {
         Self { limits, ..Self::default() }
     }
 
-    /// Adds `seq` within the caller's transaction; false if it was there.
-    pub(super) fn insert(&mut self, file: &Connection, key: BootKey, seq: u64) -> rusqlite::Result<bool> {
+    /// Adds `seq` within the caller's transaction.
+    pub(super) fn insert(&mut self, file: &Connection, key: BootKey, seq: u64) -> rusqlite::Result<Inserted> {
+        let device = match self.devices.entry(key.0) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(count(file, key.0, self.limits.device)?),
+        };
+        let may_begin = *device < self.limits.device;
         let boot = match self.boots.entry(key) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
@@ -71,11 +111,18 @@ impl Seen {
         };
         boot.used = self.round;
         let before = boot.cost();
-        let added = match &mut boot.intervals {
-            Intervals::File => return insert_in_file(file, key, seq),
-            Intervals::Memory(few) => few.insert(seq),
+        let (change, in_memory) = match &mut boot.intervals {
+            Intervals::File => (insert_in_file(file, key, seq, may_begin)?, false),
+            Intervals::Memory(few) => (few.insert(seq, may_begin), true),
         };
-        if added && !boot.dirty {
+        let more = match change {
+            Change::Added(more) => more,
+            Change::Known => return Ok(Inserted::Known),
+            Change::Full => return Ok(Inserted::Full),
+        };
+        *device = device.saturating_add_signed(more as i32);
+        self.total = self.total.saturating_add_signed(more);
+        if in_memory && !boot.dirty {
             boot.dirty = true;
             self.dirty.push(key);
         }
@@ -87,7 +134,7 @@ impl Seen {
             metrics::counter!("truceline_journal_seen_spills_total").increment(1);
         }
         self.cached = (self.cached + boot.cost()).saturating_sub(before);
-        Ok(added)
+        Ok(Inserted::Added)
     }
 
     /// Writes what changed since the last call, within the caller's transaction.
@@ -100,11 +147,16 @@ impl Seen {
             }
         }
         self.round += 1;
+        file.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES ('intervals', ?)")?
+            .execute([self.total.cast_signed()])?;
         Ok(())
     }
 
     /// Forgets the least recently used boots beyond the limit; only after a commit.
     pub(super) fn trim(&mut self) {
+        if self.devices.len() > self.limits.all {
+            self.devices.clear();
+        }
         if self.cached <= self.limits.all {
             return;
         }
@@ -141,11 +193,11 @@ struct Few {
 }
 
 impl Few {
-    fn insert(&mut self, seq: u64) -> bool {
+    fn insert(&mut self, seq: u64, may_begin: bool) -> Change {
         let next = self.ranges.partition_point(|(lo, _)| *lo <= seq);
         let joins_next = self.ranges.get(next).is_some_and(|(lo, _)| lo - 1 == seq);
         match next.checked_sub(1).and_then(|below| self.ranges.get_mut(below)) {
-            Some((_, hi)) if *hi >= seq => return false,
+            Some((_, hi)) if *hi >= seq => Change::Known,
             Some((lo, hi)) if *hi + 1 == seq => {
                 *hi = seq;
                 let lo = *lo;
@@ -156,7 +208,9 @@ impl Few {
                         *hi = end;
                     }
                     self.touch(gone);
+                    return Change::Added(-1);
                 }
+                Change::Added(0)
             }
             _ if joins_next => {
                 if let Some((lo, _)) = self.ranges.get_mut(next) {
@@ -164,13 +218,15 @@ impl Few {
                     self.touch(gone);
                 }
                 self.touch(seq);
+                Change::Added(0)
             }
+            _ if !may_begin => Change::Full,
             _ => {
                 self.ranges.insert(next, (seq, seq));
                 self.touch(seq);
+                Change::Added(1)
             }
         }
-        true
     }
 
     /// As a rule the row that was touched last.
@@ -193,25 +249,35 @@ impl Few {
     }
 }
 
-fn insert_in_file(file: &Connection, key: BootKey, seq: u64) -> rusqlite::Result<bool> {
+/// Intervals of a device in the file, as far as they matter.
+fn count(file: &Connection, device: i64, most: u32) -> rusqlite::Result<u32> {
+    file.prepare_cached("SELECT count(*) FROM (SELECT 1 FROM seen WHERE device = ? LIMIT ?)")?
+        .query_row(params![device, most], |row| row.get(0))
+}
+
+fn insert_in_file(file: &Connection, key: BootKey, seq: u64, may_begin: bool) -> rusqlite::Result<Change> {
     let below = file
         .prepare_cached("SELECT lo, hi FROM seen WHERE device = ? AND boot = ? AND lo <= ? ORDER BY lo DESC LIMIT 1")?
         .query_row(params![key.0, key.1, seq.cast_signed()], range)
         .optional()?;
     let lo = match below {
-        Some((_, hi)) if hi >= seq => return Ok(false),
+        Some((_, hi)) if hi >= seq => return Ok(Change::Known),
         Some((lo, hi)) if hi + 1 == seq => lo,
         _ => seq,
     };
+    let begins = lo == seq;
     let above = file
         .prepare_cached("SELECT lo, hi FROM seen WHERE device = ? AND boot = ? AND lo = ?")?
         .query_row(params![key.0, key.1, seq.saturating_add(1).cast_signed()], range)
         .optional()?;
+    if begins && above.is_none() && !may_begin {
+        return Ok(Change::Full);
+    }
     if let Some((gone, _)) = above {
         delete(file, key, gone)?;
     }
     put(file, key, lo, above.map_or(seq, |(_, hi)| hi))?;
-    Ok(true)
+    Ok(Change::Added(i64::from(begins) - i64::from(above.is_some())))
 }
 
 fn load(file: &Connection, key: BootKey, most: usize) -> rusqlite::Result<Intervals> {
@@ -251,7 +317,8 @@ mod tests {
         let file = Connection::open_in_memory().expect("opens");
         file.execute_batch(
             "CREATE TABLE seen (device INTEGER, boot INTEGER, lo INTEGER, hi INTEGER, PRIMARY KEY (device, boot, lo))
-             WITHOUT ROWID",
+             WITHOUT ROWID;
+             CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;",
         )
         .expect("made");
         file
@@ -286,13 +353,13 @@ mod tests {
             steps in prop::collection::vec(step(), 0..400), boot in 1_usize..6, all in 1_usize..12,
         ) {
             let file = table();
-            let mut seen = Seen::with_limits(Limits { boot, all });
+            let mut seen = Seen::with_limits(Limits { boot, all, device: 1_000 });
             let mut model: BTreeSet<(i64, u32, u64)> = BTreeSet::new();
             for step in steps {
                 match step {
                     Step::Insert(device, boot, seq) => {
                         let added = seen.insert(&file, (device, boot), seq).expect("works");
-                        prop_assert_eq!(added, model.insert((device, boot, seq)));
+                        prop_assert_eq!(added == Inserted::Added, model.insert((device, boot, seq)));
                     }
                     Step::Commit => {
                         seen.write(&file).expect("writes");
@@ -302,11 +369,14 @@ mod tests {
                     }
                     Step::Restart => {
                         seen.write(&file).expect("writes");
-                        seen = Seen::with_limits(Limits { boot, all });
+                        seen = Seen::with_limits(Limits { boot, all, device: 1_000 });
+                        seen.total = Seen::load(&file).expect("reads").total;
                     }
                 }
             }
             seen.write(&file).expect("writes");
+            let rows: i64 = file.query_row("SELECT count(*) FROM seen", [], |row| row.get(0)).expect("counts");
+            prop_assert_eq!(seen.total, rows.cast_unsigned());
             for device in 0..3 {
                 for boot in 0..3 {
                     let expected: BTreeSet<u64> =
@@ -322,14 +392,40 @@ mod tests {
         let file = table();
         let mut seen = Seen::default();
         for seq in (0..20_000).step_by(2) {
-            assert!(seen.insert(&file, (1, 1), seq).expect("works"));
+            assert_eq!(seen.insert(&file, (1, 1), seq).expect("works"), Inserted::Added);
         }
         seen.write(&file).expect("writes");
         assert_eq!(seen.cached, 1);
         for seq in 0..20_000 {
-            assert_eq!(seen.insert(&file, (1, 1), seq).expect("works"), seq % 2 == 1);
+            let added = seen.insert(&file, (1, 1), seq).expect("works") == Inserted::Added;
+            assert_eq!(added, seq % 2 == 1);
         }
         let rows: i64 = file.query_row("SELECT count(*) FROM seen", [], |row| row.get(0)).expect("counts");
         assert_eq!(rows, 1, "with its gaps filled it is one interval");
+    }
+
+    #[test]
+    fn a_device_begins_no_more_intervals_than_it_may_and_goes_on_with_those_that_it_has() {
+        let file = table();
+        let limits = Limits { boot: 2, all: 100, device: 5 };
+        let mut seen = Seen::with_limits(limits);
+        let insert = |seen: &mut Seen, device, boot, seq| seen.insert(&file, (device, boot), seq).expect("works");
+        for boot in 0..2 {
+            assert_eq!(insert(&mut seen, 1, boot, 10), Inserted::Added);
+        }
+        for seq in [20, 30, 40] {
+            assert_eq!(insert(&mut seen, 1, 0, seq), Inserted::Added);
+        }
+        assert_eq!([insert(&mut seen, 1, 0, 50), insert(&mut seen, 1, 7, 1)], [Inserted::Full; 2], "of either sort");
+        assert_eq!([insert(&mut seen, 1, 1, 11), insert(&mut seen, 1, 0, 41)], [Inserted::Added; 2]);
+        assert_eq!(insert(&mut seen, 1, 0, 30), Inserted::Known);
+        assert_eq!(insert(&mut seen, 2, 0, 1), Inserted::Added, "another device has its own");
+        seen.write(&file).expect("writes");
+        let mut again = Seen::with_limits(limits);
+        assert_eq!(insert(&mut again, 1, 0, 50), Inserted::Full);
+        for seq in 31..40 {
+            assert_eq!(insert(&mut again, 1, 0, seq), Inserted::Added);
+        }
+        assert_eq!(insert(&mut again, 1, 0, 50), Inserted::Added, "a gap that is filled makes room");
     }
 }

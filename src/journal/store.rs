@@ -11,7 +11,7 @@ use super::documents;
 use super::index::Tail;
 use super::names::Names;
 use super::row::{self, RejectMeta};
-use super::seen::Seen;
+use super::seen::{Inserted, Seen};
 
 /// A word for each kind of entry, in the order of their numbers.
 const KINDS: [&str; 9] = ["reading", "reject", "state", "agreement", "registry", "service", "link", "clock", "tick"];
@@ -32,6 +32,9 @@ pub(super) struct Store {
     reject_quota_bytes: u64,
     topic_prefix: String,
     meters: Meters,
+    /// Since the start, so that the first of each is told.
+    conflicts_not_kept: u64,
+    refused: u64,
 }
 
 /// Counts of one batch, told to the metrics once and not for each of 100,000 entries a second.
@@ -49,11 +52,12 @@ impl Store {
         let (head, last_arrived) = newest(&file).map_err(sort)?;
         let tail = Tail::load(&file).map_err(sort)?;
         let counts = Counts::load(&file).map_err(sort)?;
+        let seen = Seen::load(&file).map_err(sort)?;
         Ok(Self {
             file,
             head: head.cast_unsigned(),
             last_arrived,
-            seen: Seen::default(),
+            seen,
             tail,
             counts,
             fresh: Vec::new(),
@@ -61,6 +65,8 @@ impl Store {
             reject_quota_bytes: config.reject_quota_bytes,
             topic_prefix: config.topic_prefix.clone(),
             meters: Meters::default(),
+            conflicts_not_kept: 0,
+            refused: 0,
         })
     }
 
@@ -77,6 +83,7 @@ impl Store {
     /// After the commit: tells the metrics, frees memory.
     pub(super) fn committed(&mut self) {
         self.seen.trim();
+        metrics::gauge!("truceline_journal_seen_intervals").set(self.seen.total as f64);
         let meters = std::mem::take(&mut self.meters);
         for (kind, count) in KINDS.into_iter().zip(meters.kinds) {
             if count > 0 {
@@ -107,8 +114,10 @@ impl Store {
 
     fn store_reading(&mut self, reading: ReadingEntry) -> rusqlite::Result<Outcome> {
         let device = self.names.device(&self.file, &reading.device, reading.incarnation)?;
-        if !self.seen.insert(&self.file, (device, reading.boot), reading.seq)? {
-            return self.store_again(&reading, device);
+        match self.seen.insert(&self.file, (device, reading.boot), reading.seq)? {
+            Inserted::Added => {}
+            Inserted::Known => return self.store_again(&reading, device),
+            Inserted::Full => return self.refuse(&reading),
         }
         let station = self.names.station(&self.file, &reading.station)?;
         let offset = self.next_offset(row::READING);
@@ -153,21 +162,50 @@ impl Store {
             return Ok(Outcome::Duplicate);
         }
         let first = first.unwrap_or_default();
-        self.store_reject(RejectEntry {
+        let detail = format!("entry {first} has the same device, boot and seq with other bytes");
+        let kept = self.store_reject(self.reject(reading, RejectReason::ConflictingDuplicate, detail))?;
+        self.meters.conflicts += 1;
+        if kept == Outcome::Counted {
+            // Nobody judges what is no entry: the alert that it is worth is not raised.
+            if self.conflicts_not_kept == 0 {
+                tracing::error!(device = %reading.device, "a conflict is only counted and raises no alert: journal.reject_quota_mib is full");
+            }
+            self.conflicts_not_kept += 1;
+            metrics::counter!("truceline_journal_conflicts_over_quota_total").increment(1);
+        }
+        Ok(Outcome::Conflict)
+    }
+
+    /// A reading that begins one interval too many: its device keeps it, and sends it again.
+    fn refuse(&mut self, reading: &ReadingEntry) -> rusqlite::Result<Outcome> {
+        if self.refused == 0 {
+            tracing::error!(
+                device = %reading.device,
+                "a device has a million gaps and boots: readings that begin another one are refused; find out why it \
+                 counts so, then raise its incarnation in the registry"
+            );
+        }
+        self.refused += 1;
+        metrics::counter!("truceline_journal_seen_refused_total").increment(1);
+        let detail = "the device has too many gaps and boots; its incarnation begins anew".to_owned();
+        self.store_reject(self.reject(reading, RejectReason::RateLimited, detail))?;
+        Ok(Outcome::Counted)
+    }
+
+    fn reject(&self, reading: &ReadingEntry, reason: RejectReason, detail: String) -> RejectEntry {
+        RejectEntry {
             // A reading comes on no other topic than this.
             topic: format!("{}/readings/{}/{}", self.topic_prefix, reading.station, reading.device),
             content_type: Some(content_type(reading.encoding).to_owned()),
             station: Some(reading.station.clone()),
             device: Some(reading.device.clone()),
             identity: Some((reading.boot, reading.seq)),
-            reason: RejectReason::ConflictingDuplicate,
+            reason,
             path: None,
-            detail: format!("entry {first} has the same device, boot and seq with other bytes"),
+            detail,
             size: reading.bytes.len() as u64,
             bytes: reading.bytes.get(..MAX_REJECT_BYTES).unwrap_or(&reading.bytes).to_vec(),
-        })?;
-        self.meters.conflicts += 1;
-        Ok(Outcome::Conflict)
+        }
     }
 
     fn store_reject(&mut self, reject: RejectEntry) -> rusqlite::Result<Outcome> {

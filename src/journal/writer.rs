@@ -63,6 +63,8 @@ pub(super) struct Writer {
     retiring: bool,
     retired_at: u64,
     measured_at: u64,
+    /// It was told that the file is over its limit and nothing may go.
+    over_limit: bool,
 }
 
 impl Writer {
@@ -81,6 +83,7 @@ impl Writer {
             waiter,
             limits: Limits { max_bytes: config.max_bytes, ..Limits::default() },
             retiring: false,
+            over_limit: false,
         })
     }
 
@@ -184,10 +187,28 @@ impl Writer {
 
     fn retire(&mut self) -> rusqlite::Result<()> {
         self.retired_at = self.store.head;
-        self.retiring = retention::run(&mut self.store.file, self.limits, &mut self.store.counts)?;
+        let store = &mut self.store;
+        self.retiring = retention::run(&mut store.file, self.limits, &mut store.counts, store.seen.total)?;
         if !self.retiring {
-            self.measure()?;
+            let size = self.measure()?;
+            self.tell_limit(size)?;
         }
+        Ok(())
+    }
+
+    /// Tells once that the file is over its limit though all that may go has gone.
+    fn tell_limit(&mut self, size: u64) -> rusqlite::Result<()> {
+        // Before the evaluator's first snapshot nothing may go yet.
+        let over = self.limits.floor > 0 && self.max_bytes.is_some_and(|most| size > most);
+        metrics::gauge!("truceline_journal_over_limit").set(if over { 1.0 } else { 0.0 });
+        if over && !self.over_limit {
+            let lasting = retention::lasting(&self.store.file, self.store.seen.total)?;
+            tracing::error!(
+                "the journal has {size} bytes, more than journal.max_gib, and nothing is left that may be deleted: {lasting} of \
+                 them say which readings were stored and hold the terms, which stay; raise journal.max_gib"
+            );
+        }
+        self.over_limit = over;
         Ok(())
     }
 

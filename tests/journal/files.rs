@@ -3,7 +3,7 @@
 use truceline::journal::{Journal, JournalConfig, JournalError, Reader};
 use truceline_core::log::{Body, Document};
 
-use crate::bodies::{LONG, at, open, path, reading, run};
+use crate::bodies::{LONG, at, open, path, reading, reject, run};
 use crate::harness::wait_for;
 
 #[test]
@@ -168,6 +168,27 @@ fn an_agreement_that_an_older_version_kept_as_one_text_is_read_as_before() {
         let next = agreement_of_days(0..4);
         journal.append(at(2), vec![Body::Agreement(next.clone()), Body::Agreement(document)]).await.expect("appends");
         assert_eq!(reader.document(&next.hash).expect("reads"), Some(next));
+        journal.close().await.expect("closes");
+    });
+}
+
+#[test]
+fn counts_that_cannot_be_read_are_counted_anew_and_do_not_fall_to_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    run(async {
+        let config = JournalConfig::new(path(dir.path()));
+        let journal = Journal::open(config.clone()).expect("opens");
+        let mut bodies: Vec<Body> = (0..10).map(|seq| reading("d1", 1, seq, "x")).collect();
+        bodies.push(reject(500));
+        journal.append(at(1), bodies).await.expect("appends");
+        let before = journal.counts().borrow().clone();
+        journal.close().await.expect("closes");
+        let file = rusqlite::Connection::open(&config.path).expect("opens");
+        file.execute("UPDATE meta SET value = '{' WHERE key = 'counts'", []).expect("breaks them");
+        drop(file);
+        let journal = Journal::open(config).expect("opens");
+        assert_eq!(*journal.counts().borrow(), before);
+        assert_eq!(before.stored, 10);
         journal.close().await.expect("closes");
     });
 }

@@ -97,3 +97,30 @@ fn offsets_and_arrivals_go_on_when_everything_was_deleted() {
         journal.close().await.expect("closes");
     });
 }
+
+/// Which readings were stored is never forgotten: where that alone is too large, no reading is deleted for it.
+#[test]
+fn a_limit_that_deleting_cannot_meet_does_not_delete_everything() {
+    let dir = tempfile::tempdir().expect("a folder");
+    run(async {
+        let mut config = JournalConfig::new(path(dir.path()));
+        config.max_bytes = Some(1 << 20);
+        let journal = Journal::open(config).expect("opens");
+        let (readings, body) = (40_000_u64, "x".repeat(200));
+        for batch in 0..40 {
+            let bodies = (0..readings / 40).map(|n| reading("d1", 1, 2 * (batch * 1_000 + n), &body)).collect();
+            journal.append(at(1), bodies).await.expect("appends");
+        }
+        journal.retain(at(1), u64::MAX >> 1).await.expect("asked");
+        let reader = journal.reader();
+        let first = || reader.first().expect("reads").unwrap_or(u64::MAX);
+        wait_for("the oldest to go and the rest to stay", LONG, || {
+            let before = first();
+            // What must not happen takes a while not to happen: a run takes milliseconds.
+            std::thread::sleep(std::time::Duration::from_millis(500));
+            before > 1 && first() == before
+        });
+        assert!(first() < readings - 2_000, "the oldest kept is {}", first());
+        journal.close().await.expect("closes");
+    });
+}
