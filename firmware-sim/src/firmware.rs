@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use truceline_core::wire::Stored;
+use truceline_core::wire::{RejectReason, Stored};
 
 /// Readings in one message.
 pub const MAX_BATCH: usize = 100;
@@ -160,6 +160,10 @@ impl Firmware {
             }
         }
         for (seq, reason) in &stored.rejected {
+            // A good reading that only came too fast: it is kept, and sent again in its turn.
+            if reason == RejectReason::RateLimited.as_str() {
+                continue;
+            }
             if self.forget(*seq) {
                 self.counts.rejected += 1;
                 if self.reasons.len() < MAX_REASONS || self.reasons.contains_key(reason) {

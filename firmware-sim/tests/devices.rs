@@ -165,6 +165,21 @@ fn a_full_flash_keeps_the_oldest_and_tells_what_it_gave_up() {
 }
 
 #[test]
+fn what_only_came_too_fast_is_kept_and_sent_again() {
+    let mut firmware = Firmware::new(5, 10, Duration::from_secs(30));
+    firmware.link(true);
+    assert!(firmware.keep(vec![0]) && firmware.keep(vec![1]));
+    let batch = firmware.poll_send(Duration::ZERO).unwrap();
+    let too_fast = vec![(1, "rate_limited".to_owned())];
+    firmware.stored(&Stored { v: 1, boot: 5, stored: vec![(0, 0)], rejected: too_fast.clone() });
+    assert_eq!((firmware.pending(), firmware.counts.rejected), (1, 0));
+    assert_eq!(firmware.poll_send(Duration::from_secs(29)), None, "not at once");
+    assert_eq!(firmware.poll_send(Duration::from_secs(30)).unwrap().readings, batch.readings[1..]);
+    firmware.stored(&Stored { v: 1, boot: 5, stored: vec![(0, 1)], rejected: too_fast });
+    assert_eq!((firmware.pending(), firmware.counts.stored), (0, 2));
+}
+
+#[test]
 fn under_way_are_never_more_than_the_limit_and_the_rest_follows() {
     use firmware_sim::firmware::{MAX_BATCH, MAX_UNDER_WAY};
     let mut firmware = Firmware::new(5, 10_000, Duration::from_secs(30));

@@ -152,6 +152,9 @@ impl StoredBoard {
                 }
                 (Told::Reject { .. } | Told::Other, _) => continue,
             };
+            if let (Told::Reading { seq, .. }, None) = (told, reject) {
+                self.came_after_all(device, boot, seq);
+            }
             if reject.is_none() && last_clean == Some(boot) {
                 continue;
             }
@@ -162,6 +165,14 @@ impl StoredBoard {
             }
         }
         refused
+    }
+
+    /// What came too fast was sent again and is stored: it is no reject any more.
+    fn came_after_all(&mut self, device: &Id, boot: u32, seq: u64) {
+        let boards = self.devices.get_mut(device).into_iter().flat_map(|board| &mut board.boots);
+        for known in boards.filter(|known| known.number == boot && !known.rejected.is_empty()) {
+            known.rejected.retain(|reject| *reject != (seq, RejectReason::RateLimited));
+        }
     }
 
     /// This was not sent, or nobody confirmed it: it is due again.
@@ -252,10 +263,9 @@ impl StoredBoard {
 /// Whether the device is told of such a reject.
 ///
 /// Whoever writes below another station, or for a device that nobody knows, is not told what is stored, nor
-/// may it move where the device is told. And a reading that only came too fast is a good one: told as rejected, the
-/// device would give it up; not told, it keeps it and sends it again.
+/// may it move where the device is told.
 fn is_told(reason: RejectReason) -> bool {
-    !matches!(reason, RejectReason::TopicMismatch | RejectReason::UnknownDevice | RejectReason::RateLimited)
+    !matches!(reason, RejectReason::TopicMismatch | RejectReason::UnknownDevice)
 }
 
 impl DeviceBoard {

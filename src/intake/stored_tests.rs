@@ -105,19 +105,24 @@ fn beyond_its_devices_the_board_refuses_until_some_have_been_told() {
 }
 
 #[test]
-fn a_reading_that_came_too_fast_is_not_told_as_rejected() {
+fn who_is_strange_is_told_nothing_and_what_came_too_fast_is_told_until_it_is_stored() {
     let mut board = board();
     let start = Instant::now();
     let reject = |reason| About {
         from: Some((id("st01"), id("a"))),
         bodies: vec![Told::Reject { reason, identity: Some((1, 7)) }],
     };
-    for reason in [RejectReason::RateLimited, RejectReason::TopicMismatch, RejectReason::UnknownDevice] {
+    for reason in [RejectReason::TopicMismatch, RejectReason::UnknownDevice] {
         board.note(&reject(reason), &[Outcome::Stored(1)], start);
     }
     assert!(board.take_due(start + INTERVAL, 50).is_empty());
-    board.note(&reject(RejectReason::OutOfRange), &[Outcome::Stored(1)], start);
-    assert_eq!(board.take_due(start + INTERVAL, 50)[0].rejected, [(7, RejectReason::OutOfRange)]);
+    board.note(&reject(RejectReason::RateLimited), &[Outcome::Stored(1)], start);
+    assert_eq!(board.take_due(start + INTERVAL, 50)[0].rejected, [(7, RejectReason::RateLimited)]);
+    board.note(&reading("a", 1, 7), &[Outcome::Stored(2)], start + INTERVAL);
+    assert_eq!(board.take_due(start + 2 * INTERVAL, 50)[0].rejected, []);
+    board.note(&reject(RejectReason::OutOfRange), &[Outcome::Stored(3)], start + 2 * INTERVAL);
+    board.note(&reading("a", 1, 7), &[Outcome::Duplicate], start + 2 * INTERVAL);
+    assert_eq!(board.take_due(start + 3 * INTERVAL, 50)[0].rejected, [(7, RejectReason::OutOfRange)]);
 }
 
 #[test]

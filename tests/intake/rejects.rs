@@ -112,7 +112,7 @@ async fn the_registry_in_force_decides_who_may_send_what() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_device_over_its_rate_is_not_told_as_rejected_and_what_it_sends_again_at_its_rate_is_stored() {
+async fn a_device_over_its_rate_is_told_by_name_and_what_it_sends_again_at_its_rate_is_stored() {
     let dir = tempdir().unwrap();
     let broker = Mosquitto::start(dir.path());
     let mut config = config(&broker.url());
@@ -136,8 +136,9 @@ async fn a_device_over_its_rate_is_not_told_as_rejected_and_what_it_sends_again_
     eventually("the device to be told", || told().is_some()).await;
     let told = told().unwrap();
     assert_eq!(told.stored, [(0, 4)]);
-    assert_eq!(told.rejected, [], "told as rejected it would give up good readings");
-    // As devices do: whatever is not told is sent again, until it is.
+    assert_eq!(told.rejected.first(), Some(&(18, "rate_limited".to_owned())), "the newest 32");
+    assert!(told.rejected.iter().all(|(_, reason)| reason == "rate_limited"));
+    // As devices do: what only came too fast is kept, and sent again until it is stored.
     let resent = reading("a", 5);
     let start = std::time::Instant::now();
     while !service.store.seqs().contains(&5) {
