@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::steady;
+use crate::{recovery, steady};
 
 /// Measures ingest.
 #[derive(Debug, Parser)]
@@ -46,4 +46,6 @@ pub enum Command {
     },
     /// How long readings and alerts take at a steady rate; with --soak whether anything drifts.
     Latency(steady::Plan),
+    /// How long a service with a large journal takes after a kill: to be ready, and to have judged all.
+    Recovery(recovery::Plan),
 }

@@ -13,6 +13,7 @@ mod messages;
 mod prefill;
 mod process;
 mod publisher;
+mod recovery;
 mod rows;
 mod service;
 mod steady;
@@ -26,6 +27,7 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Command::Count { port, messages }) => return counting::count(port, messages),
+        Some(Command::Recovery(plan)) => return recovery::run(&plan, &arguments.truceline, arguments.limits),
         Some(Command::Latency(plan)) => return steady::run(&plan, &arguments.truceline, arguments.limits),
         None => {}
     }
