@@ -220,6 +220,7 @@ impl App {
             terms: Arc::clone(&terms),
             clock: Arc::clone(&clock),
             runtime: tokio::runtime::Handle::current(),
+            started: clock.journal(),
         };
         let render_metrics: RenderMetrics = Arc::new(move || {
             lags.tell();

@@ -42,6 +42,8 @@ pub(super) struct Answers {
     pub(super) terms: Arc<Terms>,
     pub(super) clock: Arc<Clock>,
     pub(super) runtime: Handle,
+    /// Journal time of the start.
+    pub(super) started: Time,
 }
 
 fn failed(error: impl std::fmt::Display) -> QueryError {
@@ -84,6 +86,8 @@ pub(super) const fn state_of(state: AlertState) -> desk::AlertState {
 
 /// An evaluator that is so many seconds behind is not ready.
 const BEHIND_S: f64 = 10.0;
+/// How long after a start it may be so far behind.
+const CATCH_UP: Span = Span::from_secs(30);
 /// A store that has been slower than its input for so long is told; a single burst is over sooner.
 const SLOW_AFTER: Duration = Duration::from_secs(3);
 
@@ -95,6 +99,13 @@ fn slow_store(intake: &IntakeStatus, now: Time) -> Option<String> {
     Some(format!(
         "since {since} the journal is slower than the input: {waiting} messages wait for it, the broker holds the rest"
     ))
+}
+
+impl Answers {
+    /// What was not judged before the last stop is judged first: for a while that is the work and no fault.
+    fn catches_up_after_start(&self) -> bool {
+        self.clock.journal().since(self.started) < CATCH_UP
+    }
 }
 
 impl Queries for Answers {
@@ -251,7 +262,7 @@ impl Queries for Answers {
                 let lag = self.lags.evaluator();
                 let behind = lag.seconds >= BEHIND_S;
                 let why = behind.then(|| format!("{} entries behind, by {:.0} s", lag.entries, lag.seconds));
-                part("evaluator", !behind, why)
+                part("evaluator", !behind || self.catches_up_after_start(), why)
             }
             Phase::Starting => part("evaluator", false, Some("starting".to_owned())),
             Phase::Stopped => part("evaluator", false, Some("stopped".to_owned())),

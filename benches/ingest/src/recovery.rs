@@ -59,7 +59,9 @@ pub fn run(plan: &Plan, program: &Path, limits: bool) -> anyhow::Result<()> {
     // A snapshot of all of it is written at the stop.
     service.running.stop();
 
-    println!("\n| kill | published/s before | left to judge | start to ready s | start to all judged s |\n|---|---|---|---|---|");
+    println!(
+        "\n| kill | published/s before | left to judge | start to ready s | start to all judged s |\n|---|---|---|---|---|"
+    );
     let mut missed = 0;
     for kill in 1..=plan.kills {
         let service = start()?;
