@@ -9,6 +9,8 @@ const COOL_DOWN: i64 = 100;
 const BUDGET: usize = 3;
 const WINDOW: i64 = 400;
 const RANGE_M: i64 = 2_000;
+/// Discs of this range that are no farther apart have a quarter in common, once both are a quarter larger.
+const LOOSE_M: i64 = 3_180;
 const STEP_M: i64 = 700;
 const PLACES: usize = 12;
 
@@ -63,14 +65,16 @@ impl Model {
         }
     }
 
-    /// The open alert nearest to a place, the first opened of equally near ones.
+    /// The open alert nearest to a place, the first opened of equally near ones, and of those out of reach.
     fn nearest(&self, place: i64, gunfire: bool, late: bool, fits: impl Fn(&Plain) -> bool) -> Option<usize> {
         let mut best: Option<(i64, usize)> = None;
         for (i, alert) in self.alerts.iter().enumerate() {
             let Some(opened_at) = alert.place else { continue };
             let apart = (opened_at - place).abs() * STEP_M;
             let same = alert.ended.is_none() && (alert.gunfire, alert.late) == (gunfire, late);
-            if same && apart <= RANGE_M && fits(alert) && best.is_none_or(|(nearest, _)| apart < nearest) {
+            let loose = apart <= LOOSE_M;
+            let apart = apart.min(RANGE_M + 1);
+            if same && loose && fits(alert) && best.is_none_or(|(nearest, _)| apart < nearest) {
                 best = Some((apart, i));
             }
         }

@@ -17,13 +17,24 @@ cool_down_s = 600
 "#;
 
 /// Numbers that look random and are the same each time.
-struct Numbers(u64);
+pub struct Numbers(u64);
 
 impl Numbers {
+    pub fn of(seed: u64) -> Self {
+        let mut numbers = Self(seed);
+        numbers.next();
+        numbers
+    }
+
     /// In [0, 1).
-    fn next(&mut self) -> f64 {
+    pub fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as f64 / (1u64 << 31) as f64
+    }
+
+    /// Of mean 0 and standard deviation 1.
+    pub fn normal(&mut self) -> f64 {
+        (-2.0 * (1.0 - self.next()).ln()).sqrt() * (self.next() * std::f64::consts::TAU).cos()
     }
 }
 

@@ -25,6 +25,7 @@ mod doubted;
 mod dwell;
 mod flood;
 mod hostile;
+mod hot_spot;
 mod interference;
 mod interference_model;
 mod late_tracks;

@@ -5,6 +5,14 @@
 //! near its sensors, and if the middle of each lies no farther from the other's than one of the two sensors
 //! reaches. An alert's place for this is the one that opened it, for good: so a chain of
 //! overlapping places along a front does not become one alert.
+//!
+//! A hot spot has an extent of its own, and bearings err, so two places of one need not overlap at all. So an alert
+//! knows its *core* too: where the middle of its hot spot may be, for all places that belong to it. It begins as
+//! the opening place, wider by both errors, and each place, as much wider, cuts from it what it excludes; so it
+//! only ever shrinks, and no chain begins. A place that leaves enough of it belongs to it. The core tells alerts apart and
+//! nothing else: no place in it is likelier than another, and it is never told.
+
+use serde::{Deserialize, Serialize};
 
 use crate::alert::PlaceExtent;
 use crate::geometry::{LonLat, bearing_deg, distance_m};
@@ -21,6 +29,21 @@ const LEAST_DEGREE_M: f64 = 110_574.0;
 const EQUATOR_DEGREE_M: f64 = 111_319.0;
 /// Edges of an outline are chords of arcs no longer than this.
 const ARC_STEP_DEG: f64 = 15.0;
+
+/// The shots of one hot spot fall about its middle; this is as far off as they do, metres: three standard deviations of 430.
+const SPREAD_M: f64 = 1_300.0;
+/// But hot spots that short ranges tell apart are as much smaller: this part of the range.
+const SPREAD_PART: f64 = 0.25;
+/// A place's outline holds what it tells with 95 %; with this many half widths of it, with all that matters.
+const WIDER: f64 = 2.0;
+/// The corners of what is wider by a spread lie farther out than the spread by no more than this factor.
+const CORNERS: f64 = 1.5;
+/// A core that other places cut to this part of what the opening place allowed is known well enough to go by.
+const KNOWN: f64 = 0.5;
+/// How much of a core a place must leave to belong to it, and of one that is not known well: less is where the sensors of
+/// one station stand, or where discs in a row touch.
+const LEAST_OF_KNOWN: f64 = 0.02;
+const LEAST_OF_WIDE: f64 = 0.25;
 
 /// East and north, metres.
 type Flat = (f64, f64);
@@ -40,8 +63,7 @@ pub(super) fn shared_percent(opened: PlaceExtent, now: PlaceExtent) -> Option<u8
     if apart_m > most_m {
         return None;
     }
-    let (sin, cos) = if apart_m > 0.0 { bearing_deg(opened.at, now.at).to_radians().sin_cos() } else { (0.0, 0.0) };
-    let from = (apart_m * sin, apart_m * cos);
+    let from = offset(opened.at, now.at);
     let (before, after) = (opened.middle((0.0, 0.0)), now.middle(from));
     if (before.0 - after.0).hypot(before.1 - after.1) > reach_m {
         return None;
@@ -49,6 +71,78 @@ pub(super) fn shared_percent(opened: PlaceExtent, now: PlaceExtent) -> Option<u8
     let (before, after) = (opened.corners((0.0, 0.0)), now.corners(from));
     let shared = area(&common(before.clone(), &after)) / area(&before).min(area(&after));
     (shared >= LEAST_SHARED).then(|| (shared * 100.0).round().clamp(0.0, 100.0) as u8)
+}
+
+/// Where the middle of a hot spot may be, for all places that belong to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Core {
+    /// Convex, counterclockwise, on the plane around the opening place's sensor.
+    outline: Vec<Flat>,
+    /// Of the opening place's.
+    whole_m2: f64,
+}
+
+impl Core {
+    fn of(opened: PlaceExtent) -> Self {
+        let opened = Outline::of(opened);
+        let far = CORNERS * (opened.range_m + opened.spread_m());
+        let all = vec![(-far, -far), (far, -far), (far, far), (-far, far)];
+        let outline = opened.cut(all, (0.0, 0.0));
+        Self { whole_m2: area(&outline), outline }
+    }
+
+    /// What a place leaves of it, and whether that is enough.
+    fn left(&self, opened: PlaceExtent, now: PlaceExtent) -> Option<Vec<Flat>> {
+        let (opened, now) = (Outline::of(opened), Outline::of(now));
+        let most_m = opened.range_m + now.range_m + CORNERS * (opened.spread_m() + now.spread_m());
+        if surely_farther(opened.at, now.at, most_m) {
+            return None;
+        }
+        let left = now.cut(self.outline.clone(), offset(opened.at, now.at));
+        let before_m2 = area(&self.outline);
+        let least = if before_m2 <= KNOWN * self.whole_m2 { LEAST_OF_KNOWN } else { LEAST_OF_WIDE };
+        (area(&left) >= least * before_m2).then_some(left)
+    }
+
+    /// The core with a place more in it. One that would leave next to nothing changes nothing, nor does a disc where no
+    /// bearing is: a row of them would make it small without saying where.
+    pub(super) fn with(core: Option<Self>, opened: PlaceExtent, now: PlaceExtent) -> Option<Self> {
+        let is_disc = |place: PlaceExtent| Outline::of(place).sector.is_none();
+        if opened == now || (core.is_none() && is_disc(opened) && is_disc(now)) {
+            return core;
+        }
+        let mut core = core.unwrap_or_else(|| Self::of(opened));
+        if let Some(left) = core.left(opened, now) {
+            core.outline = left;
+        }
+        Some(core)
+    }
+}
+
+/// How much two places of one hot spot have in common, in percents; 0 if a place only leaves enough of the core.
+///
+/// No core: no other place than the opening one belongs to it yet.
+pub(super) fn belongs(opened: PlaceExtent, core: Option<&Core>, now: PlaceExtent) -> Option<u8> {
+    shared_percent(opened, now).or_else(|| {
+        let left = core.map_or_else(|| Core::of(opened).left(opened, now), |core| core.left(opened, now));
+        left.map(|_| 0)
+    })
+}
+
+/// How much farther than a place reaches it may belong to another, metres.
+pub(super) fn beyond_m(range_m: f64) -> f64 {
+    CORNERS * spread_m(range_m)
+}
+
+fn spread_m(range_m: f64) -> f64 {
+    SPREAD_M.min(SPREAD_PART * range_m)
+}
+
+/// A position on the plane around another.
+fn offset(around: LonLat, at: LonLat) -> Flat {
+    let apart_m = distance_m(around, at);
+    let (sin, cos) = if apart_m > 0.0 { bearing_deg(around, at).to_radians().sin_cos() } else { (0.0, 0.0) };
+    (apart_m * sin, apart_m * cos)
 }
 
 /// Whether two positions are farther apart than a distance, told without a sine where latitudes or longitudes alone say so.
@@ -93,6 +187,25 @@ impl Outline {
         Self { at, range_m: range_m.clamp(MIN_RANGE_M, MAX_RANGE_M), sector }
     }
 
+    fn spread_m(&self) -> f64 {
+        spread_m(self.range_m)
+    }
+
+    /// What of an outline lies in it where it is wider by its errors and by a hot spot's spread.
+    fn cut(&self, outline: Vec<Flat>, at: Flat) -> Vec<Flat> {
+        let spread_m = self.spread_m();
+        let wider = self.sector.map(|(bearing_deg, half_deg)| (bearing_deg, (WIDER * half_deg).min(90.0)));
+        let corners = Self { sector: wider, ..*self }.corners(at);
+        let mut left = outline;
+        for edge in edges(&corners) {
+            left = beside(&left, edge, spread_m);
+        }
+        let Some((bearing_deg, _)) = wider else { return left };
+        // Its sides would meet far behind the sensor.
+        let (sin, cos) = bearing_deg.to_radians().sin_cos();
+        beside(&left, (at, (at.0 + cos, at.1 - sin)), spread_m)
+    }
+
     fn middle(&self, (east, north): Flat) -> Flat {
         let Some((bearing_deg, _)) = self.sector else { return (east, north) };
         let (sin, cos) = bearing_deg.to_radians().sin_cos();
@@ -117,23 +230,30 @@ impl Outline {
 /// What two convex outlines have in common: the first one cut along each edge of the second
 /// (Sutherland and Hodgman, Reentrant polygon clipping, 1974).
 fn common(mut outline: Vec<Flat>, other: &[Flat]) -> Vec<Flat> {
-    for (from, to) in edges(other) {
-        // Positive to the left of the edge, which is inside.
-        let inside = |at: Flat| (to.0 - from.0) * (at.1 - from.1) - (to.1 - from.1) * (at.0 - from.0);
-        let mut kept = Vec::with_capacity(outline.len() + 1);
-        for (a, b) in edges(&outline) {
-            let (at_a, at_b) = (inside(a), inside(b));
-            if at_a >= 0.0 {
-                kept.push(a);
-            }
-            if (at_a >= 0.0) != (at_b >= 0.0) {
-                let part = at_a / (at_a - at_b);
-                kept.push((a.0 + (b.0 - a.0) * part, a.1 + (b.1 - a.1) * part));
-            }
-        }
-        outline = kept;
+    for edge in edges(other) {
+        outline = beside(&outline, edge, 0.0);
     }
     outline
+}
+
+/// What of a convex outline lies to the left of an edge, or to its right by no more than `spread_m`.
+fn beside(outline: &[Flat], (from, to): (Flat, Flat), spread_m: f64) -> Vec<Flat> {
+    let step = (to.0 - from.0, to.1 - from.1);
+    let allowed = if spread_m > 0.0 { spread_m * step.0.hypot(step.1) } else { 0.0 };
+    // Not negative is inside.
+    let inside = |at: Flat| step.0 * (at.1 - from.1) - step.1 * (at.0 - from.0) + allowed;
+    let mut kept = Vec::with_capacity(outline.len() + 1);
+    for (a, b) in edges(outline) {
+        let (at_a, at_b) = (inside(a), inside(b));
+        if at_a >= 0.0 {
+            kept.push(a);
+        }
+        if (at_a >= 0.0) != (at_b >= 0.0) {
+            let part = at_a / (at_a - at_b);
+            kept.push((a.0 + (b.0 - a.0) * part, a.1 + (b.1 - a.1) * part));
+        }
+    }
+    kept
 }
 
 fn edges(outline: &[Flat]) -> impl Iterator<Item = (Flat, Flat)> {

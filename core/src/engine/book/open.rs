@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::cluster::shared_percent;
+use super::cluster::{Core, belongs};
 use super::flood::{Flood, sort_of};
 use super::key::{AlertKey, id_of};
 use super::places::Spot;
@@ -75,6 +75,9 @@ pub(super) struct OpenAlert {
     details: Map<String, Value>,
     /// The place that opened it: who belongs to a cluster.
     opened_at: Option<PlaceExtent>,
+    /// What the other places of a cluster left of it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    core: Option<Core>,
     /// The station that opened it.
     opened_by: Option<Id>,
     /// Of clusters and floods.
@@ -126,6 +129,7 @@ impl OpenAlert {
             past: None,
             details: Map::new(),
             opened_at: finding.extent,
+            core: None,
             opened_by: finding.station.cloned(),
             tally: (key.is_flood() || finding.is_clustered()).then(Tally::default),
             permission: finding.permitted.map(|(number, permission)| words::permission(number, permission)),
@@ -173,7 +177,7 @@ impl OpenAlert {
     /// How much the place that opened it and a finding's have in common; without a place it is the station's.
     pub(super) fn shared_percent(&self, finding: &Finding<'_>) -> Option<u8> {
         match (self.opened_at, finding.extent) {
-            (Some(opened), Some(now)) => shared_percent(opened, now),
+            (Some(opened), Some(now)) => belongs(opened, self.core.as_ref(), now),
             _ => (self.opened_by.as_ref() == finding.station).then_some(100),
         }
     }
@@ -208,6 +212,12 @@ impl OpenAlert {
     }
 
     pub(super) fn take(&mut self, finding: Finding<'_>, terms: &Terms, frame: &mut Frame) {
+        if self.flood.is_none()
+            && finding.is_clustered()
+            && let (Some(opened), Some(now)) = (self.opened_at, finding.extent)
+        {
+            self.core = Core::with(self.core.take(), opened, now);
+        }
         if let Some(tally) = &mut self.tally {
             tally.take(&finding, &mut frame.limits);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cluster::reach;
+use super::cluster::{beyond_m, reach};
 use super::key::numbered;
 use crate::alert::PlaceExtent;
 use crate::geometry::LonLat;
@@ -96,7 +96,7 @@ impl Places {
         let Some((position, range_m)) = place.map(reach) else { return };
         for (class, spots) in &self.classes {
             let width_m = f64::from(1 << class);
-            let apart_m = (range_m + width_m) * LONGER;
+            let apart_m = (range_m + beyond_m(range_m) + width_m + beyond_m(width_m)) * LONGER;
             let from = in_space(position).map(|part| ((part - apart_m) / width_m).floor() as i32);
             let to = in_space(position).map(|part| ((part + apart_m) / width_m).floor() as i32);
             let rows = (0..2).map(|i| (i64::from(to[i]) - i64::from(from[i]) + 1) as usize).product::<usize>();
@@ -144,7 +144,7 @@ fn in_space(position: LonLat) -> [f64; 3] {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::cluster::shared_percent;
+    use super::super::cluster::belongs;
     use super::*;
     use crate::geometry::destination;
 
@@ -183,7 +183,7 @@ mod tests {
                     let is_near = near.contains(&names[i]);
                     let open = !gone.contains(&i) && late == of_late;
                     prop_assert!(!is_near || open);
-                    prop_assert!(is_near || !open || shared_percent(*other, *asked).is_none(), "{} at {:?}", i, asked);
+                    prop_assert!(is_near || !open || belongs(*other, None, *asked).is_none(), "{} at {:?}", i, asked);
                 }
             }
             for i in (0..all.len()).filter(|i| !gone.contains(i)) {
