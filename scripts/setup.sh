@@ -31,6 +31,7 @@ want mosquitto_pub mosquitto-clients
 want chromium "chromium fonts-noto-core"
 want systemd-analyze systemd
 want faketime faketime
+want strace strace
 want curl curl
 want pkg-config pkg-config
 if [ -n "$packages" ]; then

@@ -242,3 +242,34 @@ fn a_backup_that_was_altered_or_not_finished_restores_nothing() {
     let (code, said) = command(&["restore", path(&backup), "--into", path(&into)]);
     assert_eq!(code, Some(0), "{said}");
 }
+
+/// What is named as done is on the disk by then: a loss of power right after a backup takes nothing of it.
+#[test]
+fn each_file_and_folder_of_a_backup_is_durable_before_its_manifest_names_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let service = stopped(dir.path());
+    let (backup, calls) = (dir.path().join("second"), dir.path().join("calls"));
+    let status = std::process::Command::new("strace")
+        .args(["-f", "-y", "-s", "500", "-e", "trace=fsync,fdatasync,rename,renameat,renameat2", "-o", path(&calls)])
+        .args([env!("CARGO_BIN_EXE_truceline"), "backup", path(&backup), "--data-dir", path(&service.data_dir)])
+        .stdout(std::process::Stdio::null())
+        .status();
+    assert!(status.expect("strace; `make setup` installs it").success());
+    let calls = fs::read_to_string(&calls).expect("the calls");
+    let (before, after) = calls.split_once("manifest.json\"").expect("the manifest gets its name last");
+    let synced = |calls: &str, of: &Path| {
+        calls.lines().any(|call| call.contains("sync(") && call.contains(&format!("<{}>", of.display())))
+    };
+    let files = manifest(&backup)["files"].as_array().expect("files").clone();
+    let files = files.iter().map(|file| backup.join(file["name"].as_str().expect("a name")));
+    for written in files.chain([backup.join("snapshots"), backup.join("manifest.tmp")]) {
+        assert!(
+            synced(before, &written),
+            "{} is not durable before the manifest names it:\n{calls}",
+            written.display()
+        );
+    }
+    for folder in [&backup, dir.path()] {
+        assert!(synced(after, folder), "{} is not durable in the end:\n{calls}", folder.display());
+    }
+}

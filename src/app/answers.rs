@@ -184,7 +184,7 @@ impl Queries for Answers {
     fn alert_history(&self, id: Uuid, max: usize) -> Result<Vec<Alert>, QueryError> {
         let rows = self.desk.history(id).map_err(failed)?;
         let skip = rows.len().saturating_sub(max);
-        Ok(rows.into_iter().skip(skip).map(|row| row.alert).collect())
+        rows.into_iter().skip(skip).map(|row| row.said.map_err(QueryError::Failed)).collect()
     }
 
     fn events(&self, filter: &EventFilter) -> Result<Page<Event>, QueryError> {

@@ -11,7 +11,7 @@ use truceline_core::time::Time;
 use truceline_core::wire::{Encoding, encoding_of};
 use uuid::Uuid;
 
-use crate::desk::Desk;
+use crate::desk::{self, Desk};
 use crate::journal::{Appender, JournalError, Reader, Recent};
 use crate::{evaluator, intake, sinks};
 
@@ -69,8 +69,8 @@ impl evaluator::Log for JournalLog {
 }
 
 impl sinks::Source<Entry> for JournalLog {
-    fn read(&self, after: u64, max: usize) -> Result<Vec<Entry>, sinks::SourceError> {
-        Ok(Self::entries(self, after, max)?.iter().cloned().collect())
+    fn read(&self, after: u64, max: usize) -> Result<Vec<sinks::Found<Entry>>, sinks::SourceError> {
+        Ok(Self::entries(self, after, max)?.iter().cloned().map(Ok).collect())
     }
 
     fn head(&self) -> watch::Receiver<u64> {
@@ -128,12 +128,8 @@ impl evaluator::Ticks for JournalTicks {
 pub(super) struct DeskLog(pub(super) Desk);
 
 impl sinks::Source<sinks::AlertRow> for DeskLog {
-    fn read(&self, after: u64, max: usize) -> Result<Vec<sinks::AlertRow>, sinks::SourceError> {
-        let rows = self.0.log(after, max)?;
-        Ok(rows
-            .into_iter()
-            .map(|row| sinks::AlertRow { seq: row.seq, written_at: row.written_at, said: row.alert })
-            .collect())
+    fn read(&self, after: u64, max: usize) -> Result<Vec<sinks::Found<sinks::AlertRow>>, sinks::SourceError> {
+        Ok(self.0.log(after, max)?.into_iter().map(found).collect())
     }
 
     fn head(&self) -> watch::Receiver<u64> {
@@ -142,16 +138,20 @@ impl sinks::Source<sinks::AlertRow> for DeskLog {
 }
 
 impl sinks::Source<sinks::EventRow> for DeskLog {
-    fn read(&self, after: u64, max: usize) -> Result<Vec<sinks::EventRow>, sinks::SourceError> {
-        let rows = self.0.event_log(after, max)?;
-        Ok(rows
-            .into_iter()
-            .map(|row| sinks::EventRow { seq: row.seq, written_at: row.written_at, said: row.event })
-            .collect())
+    fn read(&self, after: u64, max: usize) -> Result<Vec<sinks::Found<sinks::EventRow>>, sinks::SourceError> {
+        Ok(self.0.event_log(after, max)?.into_iter().map(found).collect())
     }
 
     fn head(&self) -> watch::Receiver<u64> {
         self.0.event_head()
+    }
+}
+
+fn found<T>(row: desk::LogRow<T>) -> sinks::Found<sinks::Revision<T>> {
+    let desk::LogRow { seq, written_at, json, .. } = row;
+    match row.said {
+        Ok(said) => Ok(sinks::Revision { seq, written_at, said }),
+        Err(error) => Err(sinks::BadRow { position: seq, written_at, line: json, error }),
     }
 }
 

@@ -78,7 +78,8 @@ impl DeskStaff {
     fn as_of(&self, id: Uuid) -> Result<Option<Alert>, QueryError> {
         let until = Time::from_nanos((self.journal)().nanos().saturating_sub(self.viewer_delay.nanos()));
         let rows = self.desk.history(id).map_err(failed)?;
-        Ok(rows.into_iter().rev().find(|row| row.written_at <= until).map(|row| row.alert))
+        let newest = rows.into_iter().rev().find(|row| row.written_at <= until);
+        newest.map(|row| row.said.map_err(QueryError::Failed)).transpose()
     }
 }
 

@@ -113,6 +113,11 @@ pub(super) fn describe(
     Ok(FileCopy { name: name.to_owned(), bytes, sha256, schema })
 }
 
+/// Makes sure that what was made in a folder is found in it.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), BackupError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io(folder))
+}
+
 /// Copies a file, durable when this returns; its size and SHA-256. `None` if there is no such file.
 pub(super) fn plain(from: &Path, to: &Path, progress: Progress) -> Result<Option<(u64, String)>, BackupError> {
     let source = match File::open(from) {

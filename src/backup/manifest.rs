@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use truceline_core::time::Time;
 
+use super::copy;
 use super::error::{BackupError, io};
 
 /// The manifest's file.
@@ -84,7 +85,7 @@ impl Manifest {
             .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
             .map_err(io(&unfinished))?;
         fs::rename(&unfinished, &path).map_err(io(&path))?;
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io(folder))
+        copy::sync_folder(folder)
     }
 
     /// Reads the manifest of the backup at `folder`.

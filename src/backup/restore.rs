@@ -1,6 +1,6 @@
 //! Bringing a backup back into an empty folder.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -118,7 +118,7 @@ fn bring_back(
     }
     finish(into, JOURNAL)?;
     for folder in [into.join(SNAPSHOTS), into.to_path_buf()].iter().filter(|folder| folder.is_dir()) {
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io(folder))?;
+        copy::sync_folder(folder)?;
     }
     let offsets = manifest.files.iter().filter_map(|file| {
         file.name.strip_prefix(SNAPSHOTS)?.strip_prefix('/')?.strip_suffix(".snap")?.parse::<u64>().ok()

@@ -55,6 +55,11 @@ fn copy_all(plan: &Take, begin: &dyn Fn(u64), progress: Progress) -> Result<Mani
             manifest.files.push(copy::describe(plan.into, &name, None, &|_| {})?);
         }
     }
+    let snapshots = plan.into.join(SNAPSHOTS);
+    if snapshots.is_dir() {
+        // The files are durable; that they are in this folder is only now.
+        copy::sync_folder(&snapshots)?;
+    }
     let mut held = Vec::new();
     for name in DATABASES {
         let path = plan.data_dir.join(name);
@@ -80,6 +85,10 @@ fn copy_all(plan: &Take, begin: &dyn Fn(u64), progress: Progress) -> Result<Mani
     let desk = plan.into.join(DESK);
     manifest.judged_to = if desk.exists() { desk::judged_to(&desk)? } else { 0 };
     manifest.write(plan.into)?;
+    // The backup's own folder may be new too.
+    if let Some(parent) = plan.into.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        copy::sync_folder(parent)?;
+    }
     Ok(manifest)
 }
 

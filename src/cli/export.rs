@@ -4,12 +4,15 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use truceline_core::alert::Alert;
 use truceline_core::audit::Mark;
-use truceline_core::engine::Output;
+use truceline_core::engine::{Output, Said};
+use truceline_core::event::Event;
 
 use super::Failure;
+use super::failure::say;
 use super::replay::print_said;
-use crate::desk::{AuditState, Desk, DeskError};
+use crate::desk::{AuditState, Desk, DeskError, LogRow};
 
 /// Rows read at once.
 const ROWS: usize = 1_000;
@@ -86,34 +89,42 @@ fn desk(data_dir: &Path) -> Result<Desk, Failure> {
 }
 
 fn alerts(desk: &Desk, log: bool, out: &mut dyn Write) -> Result<(), Failure> {
-    let mut after = 0;
-    loop {
-        let rows = desk.log(after, ROWS).map_err(storage)?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        after = last.seq;
-        for row in rows {
-            let is_now =
-                || desk.alert(row.alert.id).map(|now| now.is_none_or(|now| now.revision == row.alert.revision));
-            if log || is_now().map_err(storage)? {
-                print_said(out, &Output { offset: row.offset, n: row.n, said: row.alert.into() })?;
-            }
-        }
-    }
+    let now = |alert: &Alert| Ok(desk.alert(alert.id)?.is_none_or(|now| now.revision == alert.revision));
+    said(|after| desk.log(after, ROWS), |alert| log.then_some(Ok(true)).unwrap_or_else(|| now(alert)), out)
 }
 
 fn events(desk: &Desk, log: bool, out: &mut dyn Write) -> Result<(), Failure> {
-    let mut after = 0;
+    let now = |event: &Event| Ok(desk.event(event.id)?.is_none_or(|now| now.revision == event.revision));
+    said(|after| desk.event_log(after, ROWS), |event| log.then_some(Ok(true)).unwrap_or_else(|| now(event)), out)
+}
+
+/// Prints a log's rows that are wanted; goes past those that cannot be read, names them, and fails at the end.
+fn said<T: Into<Said>>(
+    read: impl Fn(u64) -> Result<Vec<LogRow<T>>, DeskError>,
+    is_wanted: impl Fn(&T) -> Result<bool, DeskError>,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let (mut after, mut bad) = (0, 0_u64);
     loop {
-        let rows = desk.event_log(after, ROWS).map_err(storage)?;
-        let Some(last) = rows.last() else { return Ok(()) };
+        let rows = read(after).map_err(storage)?;
+        let Some(last) = rows.last() else { break };
         after = last.seq;
         for row in rows {
-            let is_now =
-                || desk.event(row.event.id).map(|now| now.is_none_or(|now| now.revision == row.event.revision));
-            if log || is_now().map_err(storage)? {
-                print_said(out, &Output { offset: row.offset, n: row.n, said: row.event.into() })?;
+            match row.said {
+                Ok(said) if is_wanted(&said).map_err(storage)? => {
+                    print_said(out, &Output { offset: row.offset, n: row.n, said: said.into() })?;
+                }
+                Ok(_) => {}
+                Err(fault) => {
+                    say(format_args!("row {} of the log: {fault}", row.seq));
+                    bad += 1;
+                }
             }
         }
+    }
+    match bad {
+        0 => Ok(()),
+        _ => Err(Failure::data(format!("{bad} rows cannot be read and were left out; restore the desk from a backup"))),
     }
 }
 

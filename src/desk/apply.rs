@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use truceline_core::alert::{Alert, Evidence};
 use truceline_core::engine::{Output, Said};
 use truceline_core::event::Event;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 
 use super::error::writing;
 use super::read::{self, severity_rank};
-use super::{Desk, DeskError, events};
+use super::{Desk, DeskError, log};
 
 /// Why an open alert ends that a rebuilt engine does not know.
 const ENGINE_CHANGED: &str = "engine_changed";
@@ -94,38 +95,37 @@ impl Desk {
             self.transact(connection, |transaction| {
                 let offset = read::cursor(transaction).map_err(fault)?;
                 let mut n = read::next_n(transaction, offset).map_err(fault)?;
-                let mut heads = Heads::default();
-                for (id, json) in read::open_alerts(transaction).map_err(fault)? {
-                    let mut alert: Alert = self.parse(&id, &json)?;
-                    if open_in_engine.contains(&alert.id) {
-                        continue;
-                    }
-                    alert.revision = alert.revision.saturating_add(1);
-                    alert.updated_at = at.max(alert.updated_at);
-                    alert.ended = Some(alert.updated_at);
-                    alert.ended_reason = Some(ENGINE_CHANGED.to_owned());
-                    heads.alerts = Some(self.record(transaction, offset, n, &alert)?);
-                    n = n.saturating_add(1);
-                    ended += 1;
-                }
-                for (id, json) in events::open_events(transaction).map_err(fault)? {
-                    let mut event: Event = self.parse(&id, &json)?;
-                    if open_in_engine.contains(&event.id) {
-                        continue;
-                    }
-                    event.revision = event.revision.saturating_add(1);
-                    event.updated_at = at.max(event.updated_at);
-                    event.ended = Some(event.updated_at);
-                    event.ended_reason = Some(ENGINE_CHANGED.to_owned());
-                    heads.events = Some(self.record(transaction, offset, n, &event)?);
-                    n = n.saturating_add(1);
-                    ended += 1;
-                }
+                let (of_alerts, alerts) = self.end_open::<Alert>(transaction, open_in_engine, at, (offset, &mut n))?;
+                let (of_events, events) = self.end_open::<Event>(transaction, open_in_engine, at, (offset, &mut n))?;
+                ended = of_alerts + of_events;
+                let heads = Heads { alerts, events };
                 Ok(heads)
             })
         })?;
         self.tell(heads);
         Ok(ended)
+    }
+
+    /// Ends what is open and unknown to the engine; how many, and the log's new end if there is any.
+    fn end_open<T: Kept>(
+        &self,
+        transaction: &Transaction,
+        open_in_engine: &BTreeSet<Uuid>,
+        at: Time,
+        (offset, n): (u64, &mut u32),
+    ) -> Result<(usize, Option<u64>), DeskError> {
+        let fault = |source| writing(&self.inner.path, source);
+        let (mut ended, mut head) = (0, None);
+        for (id, json) in log::open::<T>(transaction).map_err(fault)? {
+            let said: T = self.parse(&id, &json)?;
+            if !open_in_engine.contains(&said.id()) {
+                let last = said.ended(at.max(said.updated_at()), ENGINE_CHANGED);
+                head = Some(self.record(transaction, offset, *n, &last)?);
+                *n = n.saturating_add(1);
+                ended += 1;
+            }
+        }
+        Ok((ended, head))
     }
 
     pub(super) fn transact<T>(
@@ -228,7 +228,9 @@ struct Heads {
 }
 
 /// What has a current revision and a log of all of them.
-pub(super) trait Kept: Clone + Serialize {
+pub(super) trait Kept: Clone + Serialize + DeserializeOwned {
+    /// The table of current revisions; the log's name follows from it.
+    const TABLE: &str;
     /// Asks for the revision held of an id.
     const HELD: &str;
     /// Asks for the log's highest seq.
@@ -239,10 +241,13 @@ pub(super) trait Kept: Clone + Serialize {
     fn revision(&self) -> u32;
     fn renumbered(&self, revision: u32) -> Self;
     fn updated_at(&self) -> Time;
+    /// The revision after it, which ends it.
+    fn ended(&self, at: Time, reason: &str) -> Self;
     fn make_current(&self, transaction: &Transaction, seq: i64, id: &str, json: &str) -> rusqlite::Result<()>;
 }
 
 impl Kept for Alert {
+    const TABLE: &str = "alert";
     const HELD: &str = "SELECT revision FROM alert WHERE id = ?1";
     const HEAD: &str = "SELECT coalesce(max(seq), 0) FROM alert_log";
     const APPEND: &str = "INSERT INTO alert_log VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -261,6 +266,11 @@ impl Kept for Alert {
 
     fn updated_at(&self) -> Time {
         self.updated_at
+    }
+
+    fn ended(&self, at: Time, reason: &str) -> Self {
+        let (revision, ended, ended_reason) = (self.revision.saturating_add(1), Some(at), Some(reason.to_owned()));
+        Self { revision, updated_at: at, ended, ended_reason, ..self.clone() }
     }
 
     fn make_current(&self, transaction: &Transaction, seq: i64, id: &str, json: &str) -> rusqlite::Result<()> {

@@ -14,6 +14,7 @@ mod audit;
 mod error;
 mod events;
 mod life;
+mod log;
 mod people;
 mod read;
 mod readers;
@@ -27,13 +28,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 use tokio::sync::watch;
+use truceline_core::alert::Alert;
+use truceline_core::event::Event;
 
 pub use audit::AuditState;
 pub use error::DeskError;
-pub use events::{EventFilter, EventRow};
+pub use events::EventFilter;
 pub use life::judged_to;
+pub use log::LogRow;
 pub use people::{Caller, Change, MAX_PEOPLE, MAX_SESSIONS, PeopleError, PersonRow, TokenRow};
-pub use read::{AlertFilter, AlertState, Counts, EvidenceBytes, LogRow, Page};
+pub use read::{AlertFilter, AlertState, Counts, EvidenceBytes, Page};
 pub use reviews::{ActError, Upload};
 pub use schema::known_schema;
 
@@ -77,8 +81,8 @@ impl Desk {
     }
 
     fn with(path: &Path, writer: Connection, readers: Readers) -> Result<Self, DeskError> {
-        let head = read::log_head(&writer).map_err(|source| error::reading(path, source))?;
-        let event_head = events::log_head(&writer).map_err(|source| error::reading(path, source))?;
+        let head = log::head::<Alert>(&writer).map_err(|source| error::reading(path, source))?;
+        let event_head = log::head::<Event>(&writer).map_err(|source| error::reading(path, source))?;
         let inner = Inner {
             path: path.to_path_buf(),
             writer: Mutex::new(writer),

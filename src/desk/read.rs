@@ -54,23 +54,6 @@ pub struct Page<T = Alert> {
     pub next: Option<u64>,
 }
 
-/// A row of the alert log.
-#[derive(Clone, Debug)]
-pub struct LogRow {
-    /// 1, 2, 3, … without gaps.
-    pub seq: u64,
-    /// The entry that caused it.
-    pub offset: u64,
-    /// Count within what that entry caused.
-    pub n: u32,
-    /// Journal time at which it was said.
-    pub written_at: Time,
-    /// The revision.
-    pub alert: Alert,
-    /// The revision exactly as it was written: numbers read back may differ in the last digit.
-    pub json: String,
-}
-
 /// How many alerts there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -145,41 +128,32 @@ impl Desk {
 
     /// An alert's current revision.
     pub fn alert(&self, id: Uuid) -> Result<Option<Alert>, DeskError> {
+        self.current("alert", id)
+    }
+
+    pub(super) fn current<T: DeserializeOwned>(&self, table: &str, id: Uuid) -> Result<Option<T>, DeskError> {
         let id = id.to_string();
         let json: Option<String> = self.read(|connection| {
             connection
-                .prepare_cached("SELECT json FROM alert WHERE id = ?1")?
+                .prepare_cached(&format!("SELECT json FROM {table} WHERE id = ?1"))?
                 .query_row([&id], |row| row.get(0))
                 .optional()
         })?;
         json.map(|json| self.parse(&id, &json)).transpose()
     }
 
-    /// All revisions of an alert, the first first; empty if there is no such alert.
-    pub fn history(&self, id: Uuid) -> Result<Vec<LogRow>, DeskError> {
-        let id = id.to_string();
-        self.rows(
-            "SELECT seq, offset, n, written_at, alert, json FROM alert_log WHERE alert = ?1 ORDER BY revision",
-            [Value::from(id)],
-        )
-    }
-
-    /// Up to `max` rows of the log after `after_seq`, in order.
-    pub fn log(&self, after_seq: u64, max: usize) -> Result<Vec<LogRow>, DeskError> {
-        self.rows(
-            "SELECT seq, offset, n, written_at, alert, json FROM alert_log WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-            [after_seq, max as u64].map(|number| Value::from(i64::try_from(number).unwrap_or(i64::MAX))),
-        )
-    }
-
     /// How many alerts there are.
     pub fn counts(&self) -> Result<Counts, DeskError> {
+        self.counts_of("alert")
+    }
+
+    pub(super) fn counts_of(&self, table: &str) -> Result<Counts, DeskError> {
         self.read(|connection| {
-            let count = |sql: &str| connection.prepare_cached(sql)?.query_row([], |row| unsigned(row, 0));
-            Ok(Counts {
-                open: count("SELECT count(*) FROM alert WHERE open = 1")?,
-                total: count("SELECT count(*) FROM alert")?,
-            })
+            let count = |condition: &str| {
+                let sql = format!("SELECT count(*) FROM {table} {condition}");
+                connection.prepare_cached(&sql)?.query_row([], |row| unsigned(row, 0))
+            };
+            Ok(Counts { open: count("WHERE open = 1")?, total: count("")? })
         })
     }
 
@@ -203,31 +177,10 @@ impl Desk {
             source,
         })
     }
-
-    fn rows<const N: usize>(&self, sql: &str, values: [Value; N]) -> Result<Vec<LogRow>, DeskError> {
-        type Raw = (u64, u64, u32, i64, String, String);
-        let raw: Vec<Raw> = self.read(|connection| {
-            let mut statement = connection.prepare_cached(sql)?;
-            let rows = statement.query_map(params_from_iter(values), |row| {
-                Ok((unsigned(row, 0)?, unsigned(row, 1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
-            })?;
-            rows.collect()
-        })?;
-        raw.into_iter()
-            .map(|(seq, offset, n, written_at, id, json)| {
-                let alert = self.parse(&id, &json)?;
-                Ok(LogRow { seq, offset, n, written_at: Time::from_nanos(written_at), alert, json })
-            })
-            .collect()
-    }
 }
 
 pub(super) fn cursor(connection: &Connection) -> rusqlite::Result<u64> {
     connection.prepare_cached("SELECT through FROM cursor")?.query_row([], |row| unsigned(row, 0))
-}
-
-pub(super) fn log_head(connection: &Connection) -> rusqlite::Result<u64> {
-    connection.prepare_cached("SELECT coalesce(max(seq), 0) FROM alert_log")?.query_row([], |row| unsigned(row, 0))
 }
 
 /// The first `n` that no output of the entry at `offset` has.
@@ -238,14 +191,6 @@ pub(super) fn next_n(connection: &Connection, offset: u64) -> rusqlite::Result<u
                         (SELECT coalesce(max(n) + 1, 0) FROM event_log WHERE offset = ?1))",
         )?
         .query_row([offset as i64], |row| row.get(0))
-}
-
-/// Open alerts as (id, JSON), in the order of their opening.
-pub(super) fn open_alerts(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
-    connection
-        .prepare_cached("SELECT id, json FROM alert WHERE open = 1 ORDER BY first_seq")?
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect()
 }
 
 pub(super) const fn severity_rank(severity: Severity) -> i64 {

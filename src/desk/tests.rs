@@ -75,6 +75,23 @@ fn the_log_holds_the_very_text_that_the_engine_alert_has() {
 }
 
 #[test]
+fn a_row_that_is_no_alert_hides_no_other() {
+    let (folder, desk) = open();
+    let outputs =
+        [output(1, 0, alert(1, 1, false)), output(2, 0, alert(2, 1, false)), output(3, 0, alert(3, 1, false))];
+    desk.apply(&outputs, 4, &none).unwrap();
+    let file = Connection::open(folder.path().join("desk.db")).unwrap();
+    file.execute("UPDATE alert_log SET json = '{\"torn' WHERE seq = 2", []).unwrap();
+    let rows = desk.log(0, 100).unwrap();
+    assert_eq!(
+        rows.iter().map(|row| (row.seq, row.said.is_ok())).collect::<Vec<_>>(),
+        [(1, true), (2, false), (3, true)]
+    );
+    let why = rows[1].said.as_ref().unwrap_err();
+    assert!(why.contains(&id(2).to_string()) && rows[1].json == "{\"torn", "{why}");
+}
+
+#[test]
 fn a_rebuilt_engine_ends_what_it_does_not_know_and_counts_on() {
     let (_folder, desk) = open();
     let outputs =
@@ -88,7 +105,7 @@ fn a_rebuilt_engine_ends_what_it_does_not_know_and_counts_on() {
     // The rebuilt engine says revisions 1 and 3 of an alert that then has two and three here.
     desk.apply(&[output(5, 0, alert(1, 1, false)), output(6, 0, alert(1, 3, true))], 6, &none).unwrap();
     let history = desk.history(id(1)).unwrap();
-    assert_eq!(history.iter().map(|row| row.alert.revision).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert_eq!(history.iter().map(|row| row.said.as_ref().unwrap().revision).collect::<Vec<_>>(), [1, 2, 3, 4]);
     assert_eq!(desk.counts().unwrap(), Counts { open: 0, total: 2 });
     assert_eq!(desk.log(0, 100).unwrap().iter().map(|row| row.seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
 }

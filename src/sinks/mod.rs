@@ -39,14 +39,30 @@ pub type Now = Arc<dyn Fn() -> Time + Send + Sync>;
 
 /// A log that sinks read. Its methods may block.
 pub trait Source<R>: Send + Sync {
-    /// Up to `max` rows after a position, in order.
+    /// Up to `max` rows after a position, in order; what cannot be read of them alone is among them as such.
     ///
     /// # Errors
     /// The log cannot be read.
-    fn read(&self, after: u64, max: usize) -> Result<Vec<R>, SourceError>;
+    fn read(&self, after: u64, max: usize) -> Result<Vec<Found<R>>, SourceError>;
 
     /// The last durable position, told after each commit.
     fn head(&self) -> watch::Receiver<u64>;
+}
+
+/// What a log holds at a position.
+pub type Found<R> = Result<R, BadRow>;
+
+/// A row that is there and cannot be read, now or later: it becomes a dead letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRow {
+    /// Its position.
+    pub position: u64,
+    /// Journal time at which it was written.
+    pub written_at: Time,
+    /// What is there.
+    pub line: String,
+    /// Why that is nothing to send.
+    pub error: String,
 }
 
 /// A row of a log.
@@ -73,6 +89,16 @@ pub struct Revision<T> {
 pub type AlertRow = Revision<Alert>;
 /// A revision of an event.
 pub type EventRow = Revision<Event>;
+
+impl<R: Row> Row for Found<R> {
+    fn position(&self) -> u64 {
+        self.as_ref().map_or_else(|bad| bad.position, Row::position)
+    }
+
+    fn written_at(&self) -> Time {
+        self.as_ref().map_or_else(|bad| bad.written_at, Row::written_at)
+    }
+}
 
 impl Row for Entry {
     fn position(&self) -> u64 {

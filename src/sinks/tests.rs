@@ -29,6 +29,8 @@ struct World {
     /// What a probe finds wrong.
     trouble: Arc<Mutex<Option<Setback>>>,
     probes: watch::Sender<u64>,
+    /// A row that the log has and cannot give.
+    unreadable: Arc<Mutex<Option<u64>>>,
 }
 
 #[derive(Clone, Copy)]
@@ -44,8 +46,17 @@ struct Log(World);
 struct OtherSide(World);
 
 impl Source<Pair> for Log {
-    fn read(&self, after: u64, max: usize) -> Result<Vec<Pair>, SourceError> {
-        Ok(self.0.rows.lock().unwrap().iter().filter(|row| row.0 > after).take(max).copied().collect())
+    fn read(&self, after: u64, max: usize) -> Result<Vec<Found<Pair>>, SourceError> {
+        let bad = *self.0.unreadable.lock().unwrap();
+        let found = |row: Pair| match row {
+            (position, _) if Some(position) == bad => {
+                let (line, error) = ("torn".to_owned(), "no row".to_owned());
+                Err(BadRow { position, written_at: row.written_at(), line, error })
+            }
+            row => Ok(row),
+        };
+        let rows = self.0.rows.lock().unwrap();
+        Ok(rows.iter().filter(|row| row.0 > after).take(max).map(|row| found(*row)).collect())
     }
     fn head(&self) -> watch::Receiver<u64> {
         self.0.head.subscribe()
@@ -101,6 +112,7 @@ impl World {
             attempts: Arc::default(),
             trouble: Arc::default(),
             probes: watch::Sender::new(0),
+            unreadable: Arc::default(),
         }
     }
 
@@ -199,6 +211,22 @@ async fn a_row_that_is_given_up_is_kept_as_a_dead_letter_and_stops_nothing() {
     assert_eq!(*world.arrived.lock().unwrap(), [1, 3, 4, 5]);
     let letters = cursors.dead_letters("test", 10).unwrap();
     assert_eq!(letters, [DeadLetter { position: 2, line: "line".to_owned(), error: "bad".to_owned() }]);
+}
+
+#[tokio::test]
+async fn a_row_that_the_log_cannot_give_is_kept_as_a_dead_letter_and_stops_nothing() {
+    for bad in 1..=5 {
+        let (_folder, cursors) = cursors();
+        let world = World::new();
+        *world.unreadable.lock().unwrap() = Some(bad);
+        world.append(1..=5, 0);
+        let (sink, _stop) = world.start(&cursors, pace(), Generation::default());
+        let status = reach(&sink, 5).await;
+        assert_eq!((status.dead_letters, status.missed), (1, 0));
+        assert_eq!(*world.arrived.lock().unwrap(), (1..=5).filter(|row| *row != bad).collect::<Vec<_>>());
+        let letters = cursors.dead_letters("test", 10).unwrap();
+        assert_eq!(letters, [DeadLetter { position: bad, line: "torn".to_owned(), error: "no row".to_owned() }]);
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use truceline_core::time::{Span, Time};
 
 use super::backoff::{Backoff, Delays};
 use super::cursors::{Cursors, DeadLetter, Gap, Place, Step};
-use super::{Now, Row, RunningSink, SinkState, SinkStatus, Source};
+use super::{BadRow, Found, Now, Row, RunningSink, SinkState, SinkStatus, Source};
 
 /// Longest sleep without a look at the journal's clock, which may run faster than ours.
 const MAX_SLEEP: Duration = Duration::from_millis(500);
@@ -189,9 +189,18 @@ impl<R: Row, D: Delivery<R>> Running<R, D> {
         let last = rows.last().map_or(position, Row::position);
         let more_is_due = rows.len() == read && last < end;
         let count = rows.len() as u64;
-        let delivered = self.worker.delivery.deliver(Arc::new(rows)).await;
-        self.owes = delivered.is_err();
-        let delivered = delivered?;
+        let mut bad = Vec::new();
+        let keep = |row: Found<R>| row.map_err(|row| bad.push(row)).ok();
+        let rows: Vec<R> = rows.into_iter().filter_map(keep).collect();
+        let mut delivered = Delivered::default();
+        if !rows.is_empty() {
+            let outcome = self.worker.delivery.deliver(Arc::new(rows)).await;
+            self.owes = outcome.is_err();
+            delivered = outcome?;
+        }
+        let unreadable =
+            bad.into_iter().map(|BadRow { position, line, error, .. }| DeadLetter { position, line, error });
+        delivered.dead_letters.extend(unreadable);
         let sink = self.worker.place.sink;
         if delivered.sent > 0 {
             self.contact = Some(Instant::now());

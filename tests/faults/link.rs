@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Instant;
 
 use tempfile::{TempDir, tempdir};
 
@@ -106,12 +107,20 @@ async fn a_reset_in_the_middle_of_a_packet_loses_nothing_and_doubles_nothing_eit
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_of_a_kilobyte_a_second_carries_all_at_its_pace_and_is_not_given_up() {
+    const PER_SECOND: usize = 1_000;
     let mut scene = Scene::new().await;
     scene.publish(20).await;
     scene.wait_stored();
-    scene.link.set(Flow::Slow(1_000));
-    scene.publish(rounds(15, 120) as u64).await;
+    scene.link.set(Flow::Slow(PER_SECOND));
+    let count = rounds(15, 120);
+    let start = Instant::now();
+    scene.publish(count as u64).await;
     scene.wait_stored();
+    // A reading alone is longer than this, its acknowledgement and `stored` not counted.
+    let least = count * 300 / PER_SECOND;
+    assert!(start.elapsed().as_secs() as usize >= least, "{:?} for {count} readings", start.elapsed());
+    assert_eq!(scene.service.counted("truceline_intake_reconnects_total"), 0, "the link was given up");
+    assert_eq!(scene.service.log().matches("connected to the broker").count(), 1, "{}", scene.service.log());
     scene.link.set(Flow::Open);
     scene.end().await;
 }

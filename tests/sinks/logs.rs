@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
-use truceline::sinks::{AlertRow, Delays, EventRow, Now, RunningSink, SinkStatus, Source, SourceError};
+use truceline::sinks::{AlertRow, Delays, EventRow, Found, Now, RunningSink, SinkStatus, Source, SourceError};
 use truceline_core::log::{Body, Decoded, Entry, ReadingEntry};
 use truceline_core::time::{Span, Time};
 use truceline_core::wire::{Encoding, TimeBasis};
@@ -31,8 +31,8 @@ impl<Row: Clone> Log<Row> {
 }
 
 impl<R: Clone + Send + Sync> Source<R> for Log<R> {
-    fn read(&self, after: u64, max: usize) -> Result<Vec<R>, SourceError> {
-        Ok(self.rows.lock().expect("the rows").iter().skip(after as usize).take(max).cloned().collect())
+    fn read(&self, after: u64, max: usize) -> Result<Vec<Found<R>>, SourceError> {
+        Ok(self.rows.lock().expect("the rows").iter().skip(after as usize).take(max).cloned().map(Ok).collect())
     }
     fn head(&self) -> watch::Receiver<u64> {
         self.head.subscribe()

@@ -27,7 +27,12 @@ pub(super) struct Target {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// At least one of the lines is at fault.
-    Lines(String),
+    Lines {
+        /// The answer.
+        said: String,
+        /// Whether it speaks of points that were left out: it is about these lines then and no other.
+        names_points: bool,
+    },
     /// None of them is.
     Setback(Setback),
 }
@@ -69,8 +74,8 @@ impl Writer {
     /// Writes nothing, which proves address, token, organization and bucket all the same.
     pub(super) async fn probe(&mut self) -> Result<(), Setback> {
         match self.write(&[]).await {
-            // Who finds fault with an empty body has let us in.
-            Ok(()) | Err(Refusal::Lines(_)) => Ok(()),
+            // Who finds fault with an empty body, in InfluxDB's own words, has let us in.
+            Ok(()) | Err(Refusal::Lines { .. }) => Ok(()),
             Err(Refusal::Setback(setback)) => Err(setback),
         }
     }
@@ -105,8 +110,10 @@ impl Writer {
         };
         let said = first_characters(&text, 500);
         match status {
-            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
-                Refusal::Lines(format!("{status}: {said}"))
+            // Whoever stands between may find a request too large: half of it is not.
+            StatusCode::PAYLOAD_TOO_LARGE => Refusal::Lines { said: format!("{status}: {said}"), names_points: false },
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY if is_influxdbs(&text) => {
+                Refusal::Lines { said: format!("{status}: {said}"), names_points: text.contains("partial write") }
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Refusal::Setback(Setback::Refused(format!(
                 "{url} refuses the token of {} for bucket '{bucket}' of '{org}' ({status}: {said}); put one that may write there into the file",
@@ -136,6 +143,17 @@ fn gzip(lines: &[&str]) -> std::io::Result<Vec<u8>> {
         encoder.write_all(b"\n")?;
     }
     encoder.finish()
+}
+
+/// Whether an answer is an error as InfluxDB words them, and not one of something that stands before it.
+fn is_influxdbs(text: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    #[allow(dead_code)] // that they are there is what counts
+    struct Told {
+        code: String,
+        message: String,
+    }
+    serde_json::from_str::<Told>(text).is_ok()
 }
 
 /// An error with its causes: the library's own text leaves out what the network said.

@@ -100,7 +100,7 @@ pub fn start_influx(
         generation: config.generation,
     };
     let form = config.form;
-    let points = || Points { writer: Writer::new(target.clone()), form };
+    let points = || Points { writer: Writer::new(target.clone()), form, doubt: None };
     [
         worker::start(Worker {
             place: place("influxdb_readings"),
@@ -136,6 +136,8 @@ pub fn start_influx(
 struct Points {
     writer: Writer,
     form: Form,
+    /// Every line of a delivery was refused: which of them is tried alone next, before all are again.
+    doubt: Option<usize>,
 }
 
 /// A line and the row that it comes from.
@@ -203,8 +205,31 @@ impl<T: Pointed> Delivery<Revision<T>> for Points {
 
 impl Points {
     /// Writes all points; halves what is refused down to the line at fault, which is given up.
+    ///
+    /// Where every single line is refused and no answer speaks of points, it is not the lines that are at fault: nothing is
+    /// given up then, and one line after another is tried until one is taken.
     async fn send(&mut self, points: Vec<Point>, dead_letters: Vec<DeadLetter>) -> Result<Delivered, Setback> {
         let mut delivered = Delivered { sent: 0, dead_letters };
+        let several = points.len() > 1;
+        if let Some(turn) = self.doubt.take().filter(|_| several)
+            && let Some(point) = points.get(turn % points.len())
+            && let Err(refusal) = self.writer.write(&[&point.line]).await
+        {
+            match refusal {
+                Refusal::Lines { said, names_points: false } => {
+                    self.doubt = Some(turn.wrapping_add(1));
+                    return Err(refused_all(points.len(), &said));
+                }
+                Refusal::Lines { .. } => {}
+                Refusal::Setback(setback) => {
+                    self.doubt = Some(turn);
+                    return Err(setback);
+                }
+            }
+        }
+        // Whether InfluxDB has taken a line, or named one that it cannot take.
+        let mut judged = !several;
+        let mut last_said = String::new();
         // Parts yet to be written, the first on top.
         let mut parts: Vec<&[Point]> = vec![&points];
         while let Some(part) = parts.pop() {
@@ -215,10 +240,12 @@ impl Points {
             match self.writer.write(&lines).await {
                 Ok(()) => delivered.sent += part.len() as u64,
                 Err(Refusal::Setback(setback)) => return Err(setback),
-                Err(Refusal::Lines(error)) => {
+                Err(Refusal::Lines { said, names_points }) => {
+                    judged |= names_points;
                     if let [point] = part {
                         let (position, line) = (point.position, point.line.clone());
-                        delivered.dead_letters.push(DeadLetter { position, line, error });
+                        last_said.clone_from(&said);
+                        delivered.dead_letters.push(DeadLetter { position, line, error: said });
                     } else {
                         let (front, back) = part.split_at(part.len() / 2);
                         parts.push(back);
@@ -227,6 +254,17 @@ impl Points {
                 }
             }
         }
+        if !judged && delivered.sent == 0 && !points.is_empty() {
+            self.doubt = Some(0);
+            return Err(refused_all(points.len(), &last_said));
+        }
         Ok(delivered)
     }
+}
+
+fn refused_all(lines: usize, said: &str) -> Setback {
+    Setback::Refused(format!(
+        "every one of {lines} lines is refused ({said}), so it is not the lines: nothing is given up; look at what stands \
+         between here and InfluxDB, and at the bucket"
+    ))
 }

@@ -84,17 +84,18 @@ impl Delivery<AlertRow> for Publisher {
         for row in rows.iter() {
             let topic = format!("{}/alerts/{}/{}", self.prefix, row.said.rule, row.said.id);
             match serde_json::to_vec(&row.said.viewer_form()) {
-                Ok(payload) => messages.push(Message { topic, payload }),
+                Ok(payload) => messages.push(Message { position: row.seq, topic, payload }),
                 Err(fault) => {
                     let error = fault.to_string();
                     delivered.dead_letters.push(DeadLetter { position: row.seq, line: topic, error });
                 }
             }
         }
-        delivered.sent = messages.len() as u64;
         // A session that failed is never used again: the next delivery begins with a new one.
         let mut session = self.session().await?;
-        session.publish(messages).await?;
+        let refused = session.publish(&messages).await?;
+        delivered.sent = (messages.len() - refused.len()) as u64;
+        delivered.dead_letters.extend(refused);
         self.session = Some(session);
         Ok(delivered)
     }

@@ -14,6 +14,11 @@ use super::weather;
 use crate::sinks::Form;
 use crate::sinks::worker::Setback;
 
+/// As InfluxDB words that it cannot read a request.
+const INVALID: &str = r#"{"code":"invalid","message":"unable to parse"}"#;
+/// As InfluxDB words that it left points out.
+const LEFT_OUT: &str = r#"{"code":"unprocessable entity","message":"partial write: field type conflict dropped=1"}"#;
+
 struct Setup {
     folder: tempfile::TempDir,
     server: UnrulyServer,
@@ -32,7 +37,7 @@ async fn setup(temper: impl Fn(&[String]) -> Answer + Send + Sync + 'static) -> 
         token_file,
         timeout: Duration::from_secs(10),
     });
-    Setup { folder, server, points: Points { writer, form: Form::Internal } }
+    Setup { folder, server, points: Points { writer, form: Form::Internal, doubt: None } }
 }
 
 fn rows(count: u64) -> Arc<Vec<Entry>> {
@@ -45,19 +50,81 @@ fn is_about(line: &str, seq: u64) -> bool {
 
 #[tokio::test]
 async fn a_refused_batch_is_halved_down_to_the_lines_at_fault() {
-    for status in [400, 413, 422] {
+    for (status, said) in [(400, INVALID), (413, "page"), (422, LEFT_OUT)] {
         let bad = |lines: &[String]| lines.iter().any(|line| is_about(line, 3) || is_about(line, 77));
         let mut setup =
-            setup(move |lines| if bad(lines) { Answer::Status(status, "line") } else { Answer::Status(204, "") }).await;
+            setup(move |lines| if bad(lines) { Answer::Status(status, said) } else { Answer::Status(204, "") }).await;
         let delivered = setup.points.deliver(rows(100)).await.unwrap();
         assert_eq!(delivered.sent, 98);
         let dead: Vec<u64> = delivered.dead_letters.iter().map(|letter| letter.position).collect();
         assert_eq!(dead, [3, 77]);
-        assert!(delivered.dead_letters[0].error.contains("line"), "{:?}", delivered.dead_letters[0]);
+        assert!(delivered.dead_letters[0].error.contains(said), "{:?}", delivered.dead_letters[0]);
         let taken = setup.server.taken.lock().unwrap().clone();
         assert_eq!(taken.len(), 98, "none twice");
         assert_eq!(taken.iter().collect::<BTreeSet<_>>().len(), 98);
     }
+}
+
+#[tokio::test]
+async fn where_every_line_is_refused_nothing_is_given_up_and_one_line_asks_again() {
+    for (status, said) in [(400, INVALID), (413, "page")] {
+        let sound = Arc::new(AtomicUsize::new(0));
+        let (asked, sizes) = (Arc::clone(&sound), Arc::new(std::sync::Mutex::new(Vec::new())));
+        let seen = Arc::clone(&sizes);
+        let mut setup = setup(move |lines| {
+            seen.lock().unwrap().push(lines.len());
+            // Sound again, one of the lines is at fault all the same.
+            match asked.load(Ordering::SeqCst) {
+                1 if !lines.iter().any(|line| is_about(line, 3)) => Answer::Status(204, ""),
+                _ => Answer::Status(status, said),
+            }
+        })
+        .await;
+        let refused = |setback: &Setback| matches!(setback, Setback::Refused(why) if why.contains("every one of 10"));
+        let setback = setup.points.deliver(rows(10)).await.unwrap_err();
+        assert!(refused(&setback), "{setback:?}");
+        for _ in 0..20 {
+            sizes.lock().unwrap().clear();
+            let setback = setup.points.deliver(rows(10)).await.unwrap_err();
+            assert!(refused(&setback), "{setback:?}");
+            assert_eq!(*sizes.lock().unwrap(), [1], "not all of them each time");
+        }
+        assert_eq!(*setup.server.taken.lock().unwrap(), [""; 0]);
+        sound.store(1, Ordering::SeqCst);
+        let mut tries = 0;
+        let delivered = loop {
+            match setup.points.deliver(rows(10)).await {
+                Ok(delivered) => break delivered,
+                // The line at fault was the one that asked.
+                Err(setback) => assert!(refused(&setback) && tries < 1, "{setback:?}"),
+            }
+            tries += 1;
+        };
+        let dead: Vec<u64> = delivered.dead_letters.iter().map(|letter| letter.position).collect();
+        assert_eq!((delivered.sent, dead.as_slice()), (9, &[3][..]));
+    }
+}
+
+#[tokio::test]
+async fn lines_that_influxdb_itself_leaves_out_stall_nothing_even_if_they_are_all() {
+    let mut setup = setup(|_| Answer::Status(422, LEFT_OUT)).await;
+    let delivered = setup.points.deliver(rows(10)).await.unwrap();
+    assert_eq!((delivered.sent, delivered.dead_letters.len()), (0, 10));
+}
+
+#[tokio::test]
+async fn a_400_in_other_words_than_influxdbs_blames_no_line_and_no_probe_takes_it_for_an_entrance() {
+    for said in ["<html>Bad Request</html>", "", r#"{"error":"no"}"#] {
+        let mut setup = setup(move |_| Answer::Status(400, said)).await;
+        for rows in [rows(1), rows(3)] {
+            let setback = setup.points.deliver(rows).await.unwrap_err();
+            assert!(matches!(&setback, Setback::Refused(why) if why.contains("check influxdb.url")), "{setback:?}");
+        }
+        let probed = Delivery::<Entry>::probe(&mut setup.points).await;
+        assert!(matches!(probed, Err(Setback::Refused(_))), "{said}: {probed:?}");
+    }
+    let mut setup = setup(|_| Answer::Status(400, INVALID)).await;
+    assert_eq!(Delivery::<Entry>::probe(&mut setup.points).await, Ok(()));
 }
 
 #[tokio::test]
