@@ -147,3 +147,55 @@ fn a_reading_recorded_as_the_help_says_becomes_an_alert() {
     assert_eq!(output.status.code(), Some(65), "{told}");
     assert!(told.contains("line 1") && told.contains("--devices"), "{told}");
 }
+
+/// Every file of Rust below a folder.
+fn sources(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|own| own == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn each_fault_of_the_page_names_a_test_that_there_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for folder in ["tests", "src", "core/tests"] {
+        sources(&root.join(folder), &mut files);
+    }
+    let texts: Vec<(String, String)> = files
+        .iter()
+        .map(|file| (file.display().to_string(), std::fs::read_to_string(file).expect("a source")))
+        .collect();
+    let mut faults = 0;
+    for row in
+        page("docs/reliability.md").lines().filter(|line| line.starts_with("| ") && !line.starts_with("| fault "))
+    {
+        let last = row.trim_end_matches(['|', ' ']).rsplit(" | ").next().unwrap_or_default();
+        let mut within = None;
+        let mut named = 0;
+        for word in last.split('`').skip(1).step_by(2) {
+            if word.contains('/') {
+                assert!(root.join(word).is_file(), "{word} is not there: {row}");
+                named += 1;
+            } else if root.join(format!("tests/{word}.rs")).is_file()
+                || root.join(format!("tests/{word}/main.rs")).is_file()
+            {
+                within = Some(format!("tests/{word}"));
+            } else {
+                let is_here = |(file, text): &(String, String)| {
+                    within.as_ref().is_none_or(|within| file.contains(within)) && text.contains(&format!("fn {word}("))
+                };
+                assert!(texts.iter().any(is_here), "there is no test {word}: {row}");
+                named += 1;
+            }
+        }
+        assert!(named > 0, "no test is named: {row}");
+        faults += 1;
+    }
+    assert!(faults > 25, "{faults} faults are listed");
+}

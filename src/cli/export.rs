@@ -8,14 +8,21 @@ use truceline_core::alert::Alert;
 use truceline_core::audit::Mark;
 use truceline_core::engine::{Output, Said};
 use truceline_core::event::Event;
+use truceline_core::id::Id;
+use truceline_core::log::Body;
+use truceline_core::time::Time;
+use truceline_core::wire::Reading;
 
 use super::Failure;
 use super::failure::say;
 use super::replay::print_said;
 use crate::desk::{AuditState, Desk, DeskError, LogRow};
+use crate::journal::{JournalError, Reader};
 
 /// Rows read at once.
 const ROWS: usize = 1_000;
+/// Bytes of readings read at once.
+const READ_BYTES: usize = 32 << 20;
 
 /// Arguments of `export`.
 #[derive(Args)]
@@ -49,6 +56,12 @@ enum What {
         #[arg(long, value_name = "DIR", default_value = "data")]
         data_dir: PathBuf,
     },
+    /// Readings as JSON Lines, as `truceline replay` reads them. Goes past what is damaged, names it, and ends with 65
+    Readings {
+        /// The service's `data_dir`
+        #[arg(long, value_name = "DIR", default_value = "data")]
+        data_dir: PathBuf,
+    },
     /// Alerts as JSON Lines
     Alerts {
         /// Every revision of every alert in the order in which they were said, as `truceline replay` prints them;
@@ -66,6 +79,7 @@ pub(super) fn run(arguments: &ExportArgs) -> Result<(), Failure> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     match &arguments.what {
         What::Alerts { log, data_dir } => alerts(&desk(data_dir)?, *log, &mut out)?,
+        What::Readings { data_dir } => readings(data_dir, &mut out)?,
         What::Events { log, data_dir } => events(&desk(data_dir)?, *log, &mut out)?,
         What::Audit { verify: false, data_dir, .. } => audit(&desk(data_dir)?, &mut out)?,
         What::Audit { marks, data_dir, .. } => verify(&desk(data_dir)?, marks, &mut out)?,
@@ -80,22 +94,70 @@ fn storage(error: DeskError) -> Failure {
 fn desk(data_dir: &Path) -> Result<Desk, Failure> {
     let file = data_dir.join("desk.db");
     if !file.exists() {
-        return Err(Failure::data(format!(
-            "{} is not there; name the service's data_dir with --data-dir",
-            file.display()
-        )));
+        return Err(missing(&file));
     }
     Desk::open_to_read(&file).map_err(storage)
 }
 
+fn readings(data_dir: &Path, out: &mut dyn Write) -> Result<(), Failure> {
+    #[derive(serde::Serialize)]
+    struct Line<'a> {
+        received_at: Time,
+        station: &'a Id,
+        reading: &'a Reading,
+    }
+    let file = data_dir.join("journal.db");
+    if !file.exists() {
+        return Err(missing(&file));
+    }
+    let storage = |error: JournalError| Failure::storage(&error.into());
+    let reader = Reader::open(&file).map_err(storage)?;
+    let (mut after, mut bad) = (0, 0);
+    loop {
+        let salvage = reader.salvage(after, ROWS, READ_BYTES).map_err(storage)?;
+        for (first, last) in &salvage.damaged {
+            say(format_args!("{}: entries {first} to {last} are damaged and left out", file.display()));
+            bad += last - first + 1;
+        }
+        if salvage.through == after {
+            break;
+        }
+        after = salvage.through;
+        for entry in &salvage.entries {
+            let Body::Reading(kept) = &entry.body else { continue };
+            match kept.reading() {
+                Ok(reading) => {
+                    let line = Line { received_at: entry.arrived, station: &kept.station, reading: &reading };
+                    serde_json::to_writer(&mut *out, &line).map_err(|error| Failure::output(&error.into()))?;
+                    out.write_all(b"\n").map_err(|error| Failure::output(&error))?;
+                }
+                Err(fault) => {
+                    say(format_args!("{}: entry {} is no reading any more: {fault}", file.display(), entry.offset));
+                    bad += 1;
+                }
+            }
+        }
+    }
+    match bad {
+        0 => Ok(()),
+        _ => Err(Failure::data(format!(
+            "{bad} entries are damaged and left out; restore the last backup beside this copy"
+        ))),
+    }
+}
+
+fn missing(file: &Path) -> Failure {
+    Failure::data(format!("{} is not there; name the service's data_dir with --data-dir", file.display()))
+}
+
 fn alerts(desk: &Desk, log: bool, out: &mut dyn Write) -> Result<(), Failure> {
     let now = |alert: &Alert| Ok(desk.alert(alert.id)?.is_none_or(|now| now.revision == alert.revision));
-    said(|after| desk.log(after, ROWS), |alert| log.then_some(Ok(true)).unwrap_or_else(|| now(alert)), out)
+    said(|after| desk.log(after, ROWS), |alert| if log { Ok(true) } else { now(alert) }, out)
 }
 
 fn events(desk: &Desk, log: bool, out: &mut dyn Write) -> Result<(), Failure> {
     let now = |event: &Event| Ok(desk.event(event.id)?.is_none_or(|now| now.revision == event.revision));
-    said(|after| desk.event_log(after, ROWS), |event| log.then_some(Ok(true)).unwrap_or_else(|| now(event)), out)
+    said(|after| desk.event_log(after, ROWS), |event| if log { Ok(true) } else { now(event) }, out)
 }
 
 /// Prints a log's rows that are wanted; goes past those that cannot be read, names them, and fails at the end.

@@ -41,7 +41,9 @@ pub enum JournalError {
         known: i64,
     },
     /// The file is damaged.
-    #[error("{path} is damaged ({detail}); keep a copy of it, and restore the last backup")]
+    #[error(
+        "{path} is damaged ({detail}); keep a copy of it, and restore the last backup; `truceline export readings` prints what can still be read"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,

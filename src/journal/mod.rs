@@ -6,6 +6,7 @@
 
 mod appender;
 mod counts;
+mod damage;
 mod documents;
 mod error;
 mod index;
@@ -33,6 +34,7 @@ use truceline_core::time::{Span, Time};
 pub use appender::Appender;
 use appender::Channels;
 pub use counts::Counts;
+pub use damage::Salvage;
 pub use error::JournalError;
 pub use life::{Summary, begin_new_life, known_schema};
 pub use lists::{Page, ReadingFilter, RejectFilter};

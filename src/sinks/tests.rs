@@ -199,6 +199,78 @@ async fn what_was_not_confirmed_is_sent_again_and_nothing_is_left_out() {
     assert_eq!(*world.arrived.lock().unwrap(), [1, 2, 3, 1, 2, 3, 4]);
 }
 
+/// Makes each commit of a cursor in the file fail, as on a full disk, or lets it be.
+fn deny_commits(folder: &tempfile::TempDir, denied: bool) {
+    let file = rusqlite::Connection::open(folder.path().join("sinks.db")).unwrap();
+    file.busy_timeout(Duration::from_secs(10)).unwrap();
+    file.execute_batch(if denied {
+        "CREATE TRIGGER denied BEFORE INSERT ON cursor BEGIN SELECT RAISE(ABORT, 'no room'); END"
+    } else {
+        "DROP TRIGGER denied"
+    })
+    .unwrap();
+}
+
+#[tokio::test]
+async fn whichever_step_of_a_round_fails_no_row_is_left_out_and_the_sink_goes_on() {
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Step {
+        BeforeTheWrite,
+        BetweenWriteAndCommit,
+        InTheCommit,
+    }
+    let here = place(Generation::default());
+    for step in [Step::BeforeTheWrite, Step::BetweenWriteAndCommit, Step::InTheCommit] {
+        for restarts in [false, true] {
+            for before in [0, 3, 4, 9] {
+                let (folder, cursors) = cursors();
+                let world = World::new();
+                world.append(1..=before + 1, 0);
+                let (sink, stop) = world.start(&cursors, pace(), Generation::default());
+                reach(&sink, before + 1).await;
+                match step {
+                    Step::BeforeTheWrite => world.answers.lock().unwrap().extend([Answer::Unreachable; 4]),
+                    Step::BetweenWriteAndCommit => world.answers.lock().unwrap().extend([Answer::Lost; 4]),
+                    Step::InTheCommit => deny_commits(&folder, true),
+                }
+                world.append(before + 2..=before + 9, 0);
+                let told = |status: &SinkStatus| match &status.state {
+                    SinkState::Unreachable(why) => step != Step::InTheCommit || why.contains("no room"),
+                    _ => false,
+                };
+                let mut status = sink.status.clone();
+                let told = tokio::time::timeout(Duration::from_secs(60), status.wait_for(told)).await;
+                assert_eq!(
+                    told.expect("told in time").unwrap().position,
+                    before + 1,
+                    "{step:?}: what is not confirmed"
+                );
+                assert_eq!(cursors.position(&here).unwrap(), before + 1, "{step:?}: the cursor stays");
+                if step == Step::InTheCommit {
+                    deny_commits(&folder, false);
+                }
+                let sink = if restarts {
+                    stop.cancel();
+                    sink.task.await.unwrap();
+                    world.start(&cursors, pace(), Generation::default()).0
+                } else {
+                    sink
+                };
+                let status = reach(&sink, before + 9).await;
+                assert_eq!((status.dead_letters, status.missed), (0, 0), "{step:?}");
+                assert_eq!(cursors.position(&here).unwrap(), before + 9);
+                let mut first: Vec<u64> = Vec::new();
+                for row in world.arrived.lock().unwrap().iter() {
+                    if !first.contains(row) {
+                        first.push(*row);
+                    }
+                }
+                assert_eq!(first, (1..=before + 9).collect::<Vec<_>>(), "{step:?}: each, and in order");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_row_that_is_given_up_is_kept_as_a_dead_letter_and_stops_nothing() {
     let (_folder, cursors) = cursors();
@@ -241,6 +313,23 @@ async fn a_refusal_is_told_as_such_until_something_is_delivered() {
     assert_eq!(sink.status.borrow().lag_entries, 1);
     reach(&sink, 1).await;
     assert_eq!(*world.attempts.lock().unwrap(), 11);
+}
+
+#[tokio::test]
+async fn while_it_waits_for_the_next_attempt_it_tells_how_far_behind_it_falls() {
+    let (_folder, cursors) = cursors();
+    let world = World::new();
+    world.answers.lock().unwrap().extend(std::iter::repeat_n(Answer::Unreachable, 1_000));
+    world.append(1..=1, 0);
+    let hour = Duration::from_secs(3_600);
+    let pace = Pace { delays: Delays { first: hour, max: hour, refused: hour }, ..pace() };
+    let (sink, _stop) = world.start(&cursors, pace, Generation::default());
+    tell_of(&sink, SinkState::Unreachable("down".to_owned())).await;
+    world.append(2..=500, 0);
+    let mut status = sink.status.clone();
+    let told = status.wait_for(|status| status.lag_entries == 500);
+    tokio::time::timeout(Duration::from_secs(60), told).await.expect("in time").unwrap();
+    assert_eq!(*world.attempts.lock().unwrap(), 1);
 }
 
 async fn tell_of(sink: &RunningSink, state: SinkState) {

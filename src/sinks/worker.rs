@@ -99,14 +99,14 @@ struct Running<R, D> {
 
 impl<R: Row, D: Delivery<R>> Running<R, D> {
     async fn work(&mut self) {
+        let mut head = self.worker.log.head();
         let mut position = loop {
             let (cursors, place) = (self.worker.cursors.clone(), self.worker.place.clone());
             match blocking(move || cursors.position(&place)).await {
                 Ok(position) => break position,
-                Err(fault) => self.fail(&Setback::Unreachable(fault)).await,
+                Err(fault) => self.fail(&Setback::Unreachable(fault), (0, &mut head)).await,
             }
         };
-        let mut head = self.worker.log.head();
         loop {
             let end = *head.borrow_and_update();
             self.tell(|status| {
@@ -114,7 +114,7 @@ impl<R: Row, D: Delivery<R>> Running<R, D> {
                 status.lag_entries = end.saturating_sub(position);
             });
             if let Err(setback) = self.keep_contact().await {
-                self.fail(&setback).await;
+                self.fail(&setback, (position, &mut head)).await;
                 continue;
             }
             if end <= position {
@@ -139,7 +139,7 @@ impl<R: Row, D: Delivery<R>> Running<R, D> {
                     self.backoff.reset();
                     self.tell(|status| status.state = SinkState::CatchingUp);
                 }
-                Err(setback) => self.fail(&setback).await,
+                Err(setback) => self.fail(&setback, (position, &mut head)).await,
             }
         }
     }
@@ -264,8 +264,8 @@ impl<R: Row, D: Delivery<R>> Running<R, D> {
         Ok(())
     }
 
-    /// Tells the setback, once in the log for each new sort of it, and waits.
-    async fn fail(&mut self, setback: &Setback) {
+    /// Tells the setback, once in the log for each new sort of it, and waits; how far behind it falls is told meanwhile.
+    async fn fail(&mut self, setback: &Setback, (position, head): (u64, &mut watch::Receiver<u64>)) {
         let sink = self.worker.place.sink;
         metrics::counter!("truceline_sink_errors_total", "sink" => sink).increment(1);
         let (state, refused) = match setback.clone() {
@@ -281,7 +281,17 @@ impl<R: Row, D: Delivery<R>> Running<R, D> {
             tracing::debug!(sink, ?setback, ?wait, "still cannot deliver");
         }
         self.tell(|status| status.state = state);
-        tokio::time::sleep(wait).await;
+        let over = Instant::now() + wait;
+        loop {
+            let end = *head.borrow_and_update();
+            self.tell(|status| status.lag_entries = end.saturating_sub(position));
+            match tokio::time::timeout_at(over, head.changed()).await {
+                Ok(Ok(())) => {}
+                // The log's owner is gone: its last word stands.
+                Ok(Err(_)) => return tokio::time::sleep_until(over).await,
+                Err(_) => return,
+            }
+        }
     }
 
     fn tell(&self, change: impl FnOnce(&mut SinkStatus)) {

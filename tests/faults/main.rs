@@ -8,7 +8,10 @@
 mod harness;
 
 mod broker;
+mod damage;
 mod fleet;
+mod gate;
+mod influx;
 mod link;
 mod oracle;
 mod poison;

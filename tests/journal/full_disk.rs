@@ -1,7 +1,7 @@
 //! A disk that takes no more.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use truceline::journal::Reader;
 use truceline_core::log::Append;

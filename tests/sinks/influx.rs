@@ -11,7 +11,7 @@ use truceline::sinks::{
 use truceline_core::log::Entry;
 
 use crate::harness::influxd::{BUCKET, Influxd, ORG, TOKEN};
-use crate::logs::{Log, alert, entry, event, late, quick, reach, readings};
+use crate::logs::{Log, alert, deny_commits, entry, event, late, quick, reach, readings};
 
 struct Sinks {
     readings: RunningSink,
@@ -200,5 +200,32 @@ async fn a_wrong_token_and_a_missing_bucket_are_told_and_nothing_is_given_up() {
     reach(&sinks.readings, "the bucket to be missed", refused("no bucket 'nowhere'")).await;
     assert_eq!(sinks.cursors.dead_letters("influxdb_readings", 10).expect("the dead letters"), []);
     assert_eq!(count(&server, "reading", "seq"), readings(50));
+    sinks.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_that_cannot_be_committed_after_the_write_sends_it_again_and_it_falls_on_itself() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let memory = Memory::new();
+    let server = Influxd::start(&folder.path().join("influxd"));
+    let config = config(&server.url(), folder.path(), Form::Internal);
+    let sinks = start(&config, folder.path(), &memory);
+    memory.entries.append(100, entry);
+    reach(&sinks.readings, "the first readings", |status| status.position == 100).await;
+    deny_commits(folder.path(), true);
+    memory.entries.append(100, entry);
+    let told = reach(
+        &sinks.readings,
+        "the commit's failure to be told",
+        |status| matches!(&status.state, SinkState::Unreachable(why) if why.contains("no room")),
+    )
+    .await;
+    assert_eq!(told.position, 100, "what is not committed is not done");
+    assert_eq!(count(&server, "reading", "seq"), readings(200), "it was written all the same");
+    sinks.stop().await;
+    deny_commits(folder.path(), false);
+    let sinks = start(&config, folder.path(), &memory);
+    reach(&sinks.readings, "all", |status| status.position == 200 && status.state == SinkState::CaughtUp).await;
+    assert_eq!(count(&server, "reading", "seq"), readings(200), "and none is there twice");
     sinks.stop().await;
 }

@@ -134,3 +134,15 @@ pub async fn reach(sink: &RunningSink, what: &str, wanted: impl Fn(&SinkStatus) 
     let Ok(status) = reached else { panic!("waited for {what}: {:?}", sink.status.borrow()) };
     status.expect("a running sink").clone()
 }
+
+/// Makes each commit of a cursor fail, as on a full disk, or lets it be.
+pub fn deny_commits(folder: &std::path::Path, denied: bool) {
+    let file = rusqlite::Connection::open(folder.join("sinks.db")).expect("the sinks' file");
+    file.busy_timeout(Duration::from_secs(10)).expect("set");
+    let order = if denied {
+        "CREATE TRIGGER denied BEFORE INSERT ON cursor BEGIN SELECT RAISE(ABORT, 'no room'); END"
+    } else {
+        "DROP TRIGGER denied"
+    };
+    file.execute_batch(order).expect("done");
+}

@@ -15,7 +15,7 @@ use truceline::sinks::{AlertRow, Cursors, MqttConfig, RunningSink, SinkState, st
 use truceline_core::alert::ViewerAlert;
 
 use crate::harness::mosquitto::Mosquitto;
-use crate::logs::{Log, alert, late, quick, reach};
+use crate::logs::{Log, alert, deny_commits, late, quick, reach};
 
 struct Received {
     topic: String,
@@ -258,4 +258,34 @@ async fn a_broker_that_lets_no_alert_in_is_told_and_nothing_is_given_up() {
     let status = reach(&sink, "the refusal", |status| matches!(status.state, SinkState::Refused(_))).await;
     assert_eq!((status.position, status.dead_letters), (0, 0));
     assert_eq!(letters(folder.path()), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_that_cannot_be_committed_after_the_publishing_sends_it_again_and_leaves_nothing_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let broker = Mosquitto::start(&folder.path().join("mosquitto"));
+    let (mut received, mut subscribed) = subscribe(broker.port);
+    subscribed.wait_for(|yes| *yes).await.expect("a subscription");
+    let rows = Log::new();
+    let (sink, stop) = start(folder.path(), broker.port, &rows);
+    rows.append(10, alert);
+    reach(&sink, "the first alerts", |status| status.position == 10).await;
+    assert_eq!(receive(&mut received, 1..=10).await, 10);
+    deny_commits(folder.path(), true);
+    rows.append(10, alert);
+    receive(&mut received, 11..=20).await;
+    let told = reach(
+        &sink,
+        "the commit's failure to be told",
+        |status| matches!(&status.state, SinkState::Unreachable(why) if why.contains("no room")),
+    )
+    .await;
+    assert_eq!(told.position, 10, "what is not committed is not done");
+    stop.cancel();
+    sink.task.await.expect("the task");
+    deny_commits(folder.path(), false);
+    let (sink, _stop) = start(folder.path(), broker.port, &rows);
+    rows.append(10, alert);
+    receive(&mut received, 21..=30).await;
+    reach(&sink, "all", |status| status.position == 30).await;
 }

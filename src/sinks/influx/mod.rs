@@ -206,13 +206,13 @@ impl<T: Pointed> Delivery<Revision<T>> for Points {
 impl Points {
     /// Writes all points; halves what is refused down to the line at fault, which is given up.
     ///
-    /// Where every single line is refused and no answer speaks of points, it is not the lines that are at fault: nothing is
-    /// given up then, and one line after another is tried until one is taken.
+    /// A line is given up only on proof: InfluxDB has taken another one, or speaks of points that it left out. Without it,
+    /// it may not be the lines that are at fault: nothing is given up then, and one line after another asks until one is
+    /// taken. A lone line waits for the next one.
     async fn send(&mut self, points: Vec<Point>, dead_letters: Vec<DeadLetter>) -> Result<Delivered, Setback> {
         let mut delivered = Delivered { sent: 0, dead_letters };
-        let several = points.len() > 1;
-        if let Some(turn) = self.doubt.take().filter(|_| several)
-            && let Some(point) = points.get(turn % points.len())
+        if let Some(turn) = self.doubt.take()
+            && let Some(point) = points.get(asks(turn, points.len()))
             && let Err(refusal) = self.writer.write(&[&point.line]).await
         {
             match refusal {
@@ -228,7 +228,7 @@ impl Points {
             }
         }
         // Whether InfluxDB has taken a line, or named one that it cannot take.
-        let mut judged = !several;
+        let mut judged = false;
         let mut last_said = String::new();
         // Parts yet to be written, the first on top.
         let mut parts: Vec<&[Point]> = vec![&points];
@@ -262,9 +262,15 @@ impl Points {
     }
 }
 
+/// The line that asks next: in turn the newest, which may not have been there before, and one of all.
+const fn asks(turn: usize, lines: usize) -> usize {
+    let last = lines.saturating_sub(1);
+    if turn.is_multiple_of(2) || lines == 0 { last } else { (turn / 2) % lines }
+}
+
 fn refused_all(lines: usize, said: &str) -> Setback {
     Setback::Refused(format!(
-        "every one of {lines} lines is refused ({said}), so it is not the lines: nothing is given up; look at what stands \
-         between here and InfluxDB, and at the bucket"
+        "every one of {lines} lines is refused ({said}), so that it may not be the lines: nothing is given up; look at what \
+         stands between here and InfluxDB, and at the bucket"
     ))
 }

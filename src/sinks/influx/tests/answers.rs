@@ -96,13 +96,33 @@ async fn where_every_line_is_refused_nothing_is_given_up_and_one_line_asks_again
             match setup.points.deliver(rows(10)).await {
                 Ok(delivered) => break delivered,
                 // The line at fault was the one that asked.
-                Err(setback) => assert!(refused(&setback) && tries < 1, "{setback:?}"),
+                Err(setback) => assert!(refused(&setback) && tries < 2, "{setback:?}"),
             }
             tries += 1;
         };
         let dead: Vec<u64> = delivered.dead_letters.iter().map(|letter| letter.position).collect();
         assert_eq!((delivered.sent, dead.as_slice()), (9, &[3][..]));
     }
+}
+
+#[tokio::test]
+async fn a_lone_line_that_is_refused_is_given_up_once_another_one_is_taken() {
+    let bad = |lines: &[String]| lines.iter().any(|line| is_about(line, 1));
+    let mut setup =
+        setup(move |lines| if bad(lines) { Answer::Status(400, INVALID) } else { Answer::Status(204, "") }).await;
+    for _ in 0..3 {
+        let setback = setup.points.deliver(rows(1)).await.unwrap_err();
+        assert!(matches!(&setback, Setback::Refused(why) if why.contains("every one of 1 ")), "{setback:?}");
+    }
+    let mut tries = 0;
+    let delivered = loop {
+        match setup.points.deliver(rows(2)).await {
+            Ok(delivered) => break delivered,
+            Err(setback) => assert!(tries < 2, "{setback:?}"),
+        }
+        tries += 1;
+    };
+    assert_eq!((delivered.sent, delivered.dead_letters[0].position), (1, 1));
 }
 
 #[tokio::test]
