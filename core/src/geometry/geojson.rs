@@ -118,7 +118,13 @@ impl Reader {
             return self.fault(place, format!("is nested more than {DEPTH_LIMIT} deep; take the collections apart"));
         }
         let Value::Object(object) = value else {
-            return self.fault(place, format!("is {} where a GeoJSON object is needed", sort_of(value)));
+            return self.fault(
+                place,
+                format!(
+                    "is {} where a GeoJSON object is needed; give a geometry, a Feature or a FeatureCollection",
+                    sort_of(value)
+                ),
+            );
         };
         if let Some(crs) = object.get("crs") {
             self.crs(crs, place);
@@ -216,7 +222,7 @@ impl Reader {
             return;
         }
         if line.iter().all(|position| Some(position) == line.first()) {
-            return self.fault(place, "needs at least two different positions");
+            return self.fault(place, "needs at least two different positions; add one or leave the line out");
         }
         self.lines.push(line);
     }

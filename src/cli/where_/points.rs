@@ -64,6 +64,9 @@ pub(super) enum Form {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Columns {
     separator: u8,
+    /// How many fields the header has; without one, none has more than this.
+    width: usize,
+    has_header: bool,
     lat: usize,
     lon: usize,
     hacc_m: Option<usize>,
@@ -72,8 +75,17 @@ pub(super) struct Columns {
 
 /// How the lines are written by the first of them, and whether that is a header.
 pub(super) fn form(first: &str, unused: &mut BTreeSet<String>) -> Result<(Form, bool), String> {
+    let is_larger = |key: &&str| first.contains(*key) && !first.contains("\"lat\"");
+    if first == "{" || first.starts_with('{') && ["\"coordinates\"", "\"FeatureCollection\""].iter().any(is_larger) {
+        return Err("is no point but the start of a larger JSON text; give a GeoJSON line or area with --line FILE, and points \
+                    as CSV or one {\"lat\":..,\"lon\":..} a line"
+            .to_owned());
+    }
     if first.starts_with('{') {
         return Ok((Form::Json, false));
+    }
+    if first.starts_with('[') {
+        return Err("is a JSON array; write one object a line, as jq -c '.[]' does".to_owned());
     }
     let (columns, is_header) = columns(first, unused)?;
     Ok((Form::Csv(columns), is_header))
@@ -150,9 +162,10 @@ fn json_point(text: &str, unused: &mut BTreeSet<String>) -> Result<Point, String
 /// The columns by the first line, and whether that is a header.
 fn columns(first: &str, unused: &mut BTreeSet<String>) -> Result<(Columns, bool), String> {
     let separator = [b',', b';', b'\t'].into_iter().find(|sign| first.as_bytes().contains(sign)).unwrap_or(b',');
-    let names = fields(first, separator);
+    let names = fields(first, separator)?;
     if names.first().is_some_and(|name| name.parse::<f64>().is_ok()) {
-        return Ok((Columns { separator, lat: 0, lon: 1, hacc_m: Some(2), time: Some(3) }, false));
+        let (hacc_m, time) = (Some(2), Some(3));
+        return Ok((Columns { separator, width: 4, has_header: false, lat: 0, lon: 1, hacc_m, time }, false));
     }
     let place = |wanted: &str| names.iter().position(|name| name.eq_ignore_ascii_case(wanted));
     let absent: Vec<&str> = KNOWN.into_iter().filter(|known| place(known).is_none()).collect();
@@ -164,13 +177,30 @@ fn columns(first: &str, unused: &mut BTreeSet<String>) -> Result<(Columns, bool)
     let needed = |wanted: &str| {
         place(wanted).ok_or_else(|| format!("the header has no column {wanted}; write lat,lon[,hacc_m][,time]"))
     };
-    let columns =
-        Columns { separator, lat: needed("lat")?, lon: needed("lon")?, hacc_m: place("hacc_m"), time: place("time") };
+    let columns = Columns {
+        separator,
+        width: names.len(),
+        has_header: true,
+        lat: needed("lat")?,
+        lon: needed("lon")?,
+        hacc_m: place("hacc_m"),
+        time: place("time"),
+    };
     Ok((columns, true))
 }
 
 fn csv_point(text: &str, columns: &Columns) -> Result<Point, String> {
-    let fields = fields(text, columns.separator);
+    let fields = fields(text, columns.separator)?;
+    // One separator at the end of a row is common, and says nothing.
+    let has_end = fields.len() == columns.width + 1 && fields.last().is_some_and(|field| field.is_empty());
+    if fields.len() > columns.width && !has_end {
+        let most = if columns.has_header { "the header has" } else { "without a header there are at most" };
+        let remedy = match columns.separator {
+            b',' => "write decimals with a point",
+            _ => "give each column a name in the header",
+        };
+        return Err(format!("'{}' has {} fields, {most} {}; {remedy}", shown(text), fields.len(), columns.width));
+    }
     let number = |name: &str, place: usize| match fields.get(place) {
         Some(field) => decimal(name, field),
         None => Err(format!("has {} field{}, none for {name}", fields.len(), if fields.len() == 1 { "" } else { "s" })),
@@ -194,10 +224,21 @@ fn no_number(name: &str, value: &str) -> String {
     let has_comma = value.contains(',') && value.trim_matches('\'').replace(',', ".").parse::<f64>().is_ok();
     let remedy = match name {
         _ if has_comma => "write decimals with a point",
+        "lat" | "lon" if is_sexagesimal(value) => "write decimal degrees such as 37.81, west and south below 0",
         "hacc_m" => "write metres such as 4.5, or nothing",
         _ => "write degrees such as 37.81",
     };
     format!("{name} {} is not a number; {remedy}", shown(value))
+}
+
+/// Whether it looks like degrees and minutes, or has a letter for north, south, east or west.
+fn is_sexagesimal(value: &str) -> bool {
+    let value = value.trim_matches(['\'', '"']);
+    let letters = value.chars().filter(|sign| sign.is_alphabetic()).count();
+    value.contains(['°', 'º', '′', '\'', ':'])
+        || letters == 1
+            && value.contains(|sign: char| "NSEWnsew".contains(sign))
+            && value.contains(|sign: char| sign.is_ascii_digit())
 }
 
 fn checked(lat: f64, lon: f64, hacc_m: Option<f64>, time: Option<Time>) -> Result<Point, String> {
@@ -226,7 +267,7 @@ fn shown(field: &str) -> String {
 }
 
 /// The fields of a CSV line; a quoted one may hold separators, not line ends.
-fn fields(line: &str, separator: u8) -> Vec<&str> {
+fn fields(line: &str, separator: u8) -> Result<Vec<&str>, String> {
     let mut fields = Vec::with_capacity(4);
     let mut start = 0;
     let mut quoted = false;
@@ -238,9 +279,12 @@ fn fields(line: &str, separator: u8) -> Vec<&str> {
             start = place + 1;
         }
     }
+    if quoted {
+        return Err("has a quote without its end; a quoted field must not hold a line end".to_owned());
+    }
     fields.push(&line[start..]);
     for field in &mut fields {
         *field = field.trim().trim_matches('"').trim();
     }
-    fields
+    Ok(fields)
 }

@@ -153,6 +153,9 @@ fn begin<R: Read>(chunks: &mut Chunks<R>, unused: &mut BTreeSet<String>) -> Resu
         if chunk.first_line == 1 && chunk.bytes.starts_with(&[0xef, 0xbb, 0xbf]) {
             chunk.bytes.drain(..3);
         }
+        if let Some(what) = foreign(&chunk.bytes) {
+            return Err(format!("the input {what}"));
+        }
         let mut start = 0;
         for (line, number) in chunk.bytes.split_inclusive(|byte| *byte == b'\n').zip(chunk.first_line..) {
             let fault = |message: String| format!("line {number}: {message}");
@@ -173,12 +176,28 @@ fn begin<R: Read>(chunks: &mut Chunks<R>, unused: &mut BTreeSet<String>) -> Resu
     Ok(None)
 }
 
+/// What the input's first bytes say of it, if it is no text of lines.
+fn foreign(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x1f, 0x8b, ..] => Some("is packed by gzip; unpack it first, as gunzip -c FILE does"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, ..] | [_, 0, ..] => Some("is UTF-16; save the file as UTF-8"),
+        _ if bytes.contains(&b'\r') && !bytes.contains(&b'\n') && bytes.trim_ascii_end().contains(&b'\r') => {
+            Some("has carriage returns for line ends; convert them, as tr '\\r' '\\n' does")
+        }
+        _ => None,
+    }
+}
+
 /// A line without its end and the blanks around it.
 fn text(line: &[u8]) -> Result<&str, String> {
     if line.len() > MAX_LINE {
         return Err(format!("longer than {MAX_LINE} bytes; write one point a line"));
     }
-    std::str::from_utf8(line).map(str::trim).map_err(|_| "is not UTF-8; save the file as UTF-8".to_owned())
+    let text = std::str::from_utf8(line).map_err(|_| "is not UTF-8; save the file as UTF-8".to_owned())?.trim();
+    if text.as_bytes().contains(&0) {
+        return Err("holds a NUL byte; write text".to_owned());
+    }
+    Ok(text)
 }
 
 fn answer_chunk(against: &Against, form: &Form, chunk: Result<Chunk, String>, format: Format) -> Answered {

@@ -95,10 +95,44 @@ fn a_bad_point_is_told_with_its_line_and_what_came_before_is_answered() {
         ("{\"lat\":48,\"lon\":400}", "line 1: lon 400 is out of range"),
         ("lat;lon\n48,5;37,1\n", "line 2: lat '48,5' is not a number; write decimals with a point"),
         ("name,lat\nx,48\n", "line 1: the header has no column lon"),
+        ("lat,lon\n48,02,37,81\n", "line 2: '48,02,37,81' has 4 fields, the header has 2; write decimals with a point"),
+        ("48.1,37.1,5\n48,02,37,81,5\n", "line 2: '48,02,37,81,5' has 5 fields, without a header there are at most 4"),
+        ("lat;lon\n48;37;x\n", "line 2: '48;37;x' has 3 fields, the header has 2; give each column a name"),
+        ("lat,lon\n48,37,,\n", "line 2: '48,37,,' has 4 fields"),
+        (
+            "lat,lon,name\n48,37,\"a\nb\"\n",
+            "line 2: has a quote without its end; a quoted field must not hold a line end",
+        ),
+        ("lat,lon\n48°01'N,37\n", "line 2: lat '48°01'N' is not a number; write decimal degrees"),
+        ("lat,lon\n48.1,37.1W\n", "line 2: lon '37.1W' is not a number; write decimal degrees"),
+        ("lat,lon\n48,37\0\n", "line 2: holds a NUL byte; write text"),
+        ("lat,lon\r48,37\r", "the input has carriage returns for line ends; convert them"),
+        ("l\0a\0t\0", "the input is UTF-16; save the file as UTF-8"),
+        ("[{\"lat\":48,\"lon\":37}]", "line 1: is a JSON array; write one object a line"),
+        (
+            "{\n  \"type\": \"Feature\"\n}",
+            "line 1: is no point but the start of a larger JSON text; give a GeoJSON line",
+        ),
+        ("{\"type\":\"Point\",\"coordinates\":[37,48]}", "line 1: is no point but the start of a larger JSON text"),
     ] {
         let told = answers(&meridian(), bad, Format::Json).unwrap_err();
         assert!(told.contains(wanted), "wanted '{wanted}' in '{told}'");
     }
+}
+
+#[test]
+fn a_separator_at_the_end_of_a_row_is_no_further_field() {
+    let text = answers(&meridian(), "lat,lon\n48.5,36.9,\n", Format::Json).unwrap();
+    assert!(text.contains("\"side\":\"a\""), "{text}");
+}
+
+#[test]
+fn a_packed_file_is_told_to_be_one() {
+    let told = RefCell::new(Vec::new());
+    let input = io::Cursor::new([0x1f_u8, 0x8b, 8, 0, 0xff, b'\n']);
+    let (_, done) =
+        answer_all(&meridian(), input, Vec::new(), Format::Csv, 1, &|f| told.borrow_mut().push(f.to_owned()), &|_| ());
+    assert!(matches!(&done, Err(Stop::Input(message)) if message.contains("is packed by gzip")), "{done:?}");
 }
 
 #[test]
