@@ -52,7 +52,7 @@ impl Area {
             }
         }
         let rings = polygons.iter().map(|polygon| Rings::new(polygon)).collect();
-        Ok(Self { rings, boundary: LineIndex::new(boundary)?, polygons, square_m })
+        Ok(Self { rings, boundary: LineIndex::boundary(boundary)?, polygons, square_m })
     }
 
     /// The rings, polygon by polygon.

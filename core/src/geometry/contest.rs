@@ -34,7 +34,8 @@ const SPHERE: f64 = 0.99;
 pub(super) struct Ends {
     /// It is one course that crosses neither itself nor its continuations.
     is_plain: bool,
-    rays: [Option<Ray>; 2],
+    /// Two at most.
+    rays: Vec<Ray>,
 }
 
 /// An end's continuation as part of a great circle.
@@ -58,18 +59,28 @@ pub(super) struct Clear {
 }
 
 impl Ends {
+    /// Nothing is known.
+    pub(super) const fn unknown() -> Self {
+        Self { is_plain: false, rays: Vec::new() }
+    }
+
     pub(super) fn of(line: &LineIndex) -> Self {
         let ends = line.free_ends();
-        let mut found = Self { is_plain: false, rays: [None, None] };
+        let mut found = Self::unknown();
         if line.courses() != 1 || crosses_itself(line.parts()) != Some(false) {
             return found;
         }
-        for (ray, (end, bearing_deg)) in found.rays.iter_mut().zip(ends) {
-            let Some(followed) = follow(line, end, bearing_deg) else { return found };
-            *ray = Some(followed);
+        for (end, bearing_deg) in ends {
+            let Some(ray) = follow(line, end, bearing_deg) else { return Self::unknown() };
+            found.rays.push(ray);
         }
         found.is_plain = true;
         found
+    }
+
+    /// Bytes that it holds on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.rays.capacity() * size_of::<Ray>()
     }
 
     pub(super) fn is_plain(&self) -> bool {
@@ -84,7 +95,6 @@ impl Ends {
         let mut clear = Clear { contest_m: f64::INFINITY, rays: [None, None] };
         let place = unit(found.query);
         for (ray, told) in self.rays.iter().zip(&mut clear.rays) {
-            let Some(ray) = ray else { continue };
             let (ahead, along) = (dot(place, ray.end), dot(place, ray.along));
             let off_m = A * dot(place, ray.normal).abs();
             let (to_end, to_leave) = (chord_m(place, ray.end), chord_m(place, ray.leave));
@@ -100,7 +110,7 @@ impl Ends {
             // An angle is at most so many times its sine, or half a turn.
             let astray_m = ASTRAY * A * if ahead > 0.0 { FRAC_PI_2 * along.max(0.0) } else { PI };
             clear.contest_m =
-                clear.contest_m.min((SPHERE * past_m - astray_m - found.fix.distance_m + ray.apart_m) / 2.0);
+                clear.contest_m.min(0.5 * (SPHERE * past_m - astray_m - found.fix.distance_m + ray.apart_m));
             *told = Some((SPHERE * to_end, SPHERE * on_m - astray_m));
         }
         Some(clear)

@@ -1,7 +1,5 @@
 //! A directed line, indexed for nearest-point queries.
 
-use std::sync::OnceLock;
-
 use super::box_tree::{Bounds, BoxTree};
 use super::contest::Ends;
 use super::geodesy::{Trig, Vector, chord_slack_m, dot, lon_step_deg, minus, settled_distance_m, wrap_deg};
@@ -50,8 +48,7 @@ pub struct LineIndex {
     pieces: Vec<Piece>,
     tree: BoxTree,
     length_m: f64,
-    /// Made when it is first asked for: an area's boundary has no need of it.
-    ends: OnceLock<Ends>,
+    ends: Ends,
 }
 
 #[derive(Clone, Debug)]
@@ -82,6 +79,13 @@ impl LineIndex {
     /// Consecutive parts that meet end to start are one course; a part whose end is its start is a closed
     /// one. A vertex that repeats the one before it is tolerated.
     pub fn new(parts: Vec<Vec<LonLat>>) -> Result<Self, ShapeFault> {
+        let mut line = Self::boundary(parts)?;
+        line.ends = Ends::of(&line);
+        Ok(line)
+    }
+
+    /// The same of what no side is asked of: nothing is made out about its ends.
+    pub(super) fn boundary(parts: Vec<Vec<LonLat>>) -> Result<Self, ShapeFault> {
         let fault = |place: String, message: &str| Err(ShapeFault { place, message: message.to_owned() });
         if parts.is_empty() {
             return fault("line".to_owned(), "has no part; give it at least two positions");
@@ -117,7 +121,7 @@ impl LineIndex {
             }
         }
         let tree = BoxTree::build(&mut pieces, bounds);
-        Ok(Self { parts, edges, pieces, tree, length_m, ends: OnceLock::new() })
+        Ok(Self { parts, edges, pieces, tree, length_m, ends: Ends::unknown() })
     }
 
     /// The vertices, part by part.
@@ -136,6 +140,7 @@ impl LineIndex {
             + self.edges.capacity() * size_of::<Edge>()
             + self.pieces.capacity() * size_of::<Piece>()
             + self.tree.heap_bytes()
+            + self.ends.heap_bytes()
     }
 
     pub(super) fn pieces(&self) -> &[Piece] {
@@ -148,8 +153,8 @@ impl LineIndex {
         Some((edge.from, edge.d_lon, edge.to.lat - edge.from.lat))
     }
 
-    pub(super) fn ends(&self) -> &Ends {
-        self.ends.get_or_init(|| Ends::of(self))
+    pub(super) const fn ends(&self) -> &Ends {
+        &self.ends
     }
 
     /// How many courses the parts make; a closed one is one.
