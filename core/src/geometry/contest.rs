@@ -29,14 +29,14 @@ const ASTRAY: f64 = 0.005;
 /// What distances on the sphere are short of those on the ellipsoid at most.
 const SPHERE: f64 = 0.99;
 
-/// What is known of a line's free ends.
+/// What is known of a line's free ends: something only of a line that is one course and crosses neither itself nor its
+/// continuations.
 #[derive(Clone, Debug)]
-pub(super) struct Ends {
-    /// It is one course that crosses neither itself nor its continuations.
-    is_plain: bool,
-    /// Two at most.
-    rays: Vec<Ray>,
-}
+pub(super) struct Ends(Option<Box<Rays>>);
+
+/// The continuations, two at most.
+#[derive(Clone, Debug)]
+struct Rays(Vec<Ray>);
 
 /// An end's continuation as part of a great circle.
 #[derive(Clone, Debug)]
@@ -61,40 +61,37 @@ pub(super) struct Clear {
 impl Ends {
     /// Nothing is known.
     pub(super) const fn unknown() -> Self {
-        Self { is_plain: false, rays: Vec::new() }
+        Self(None)
     }
 
     pub(super) fn of(line: &LineIndex) -> Self {
         let ends = line.free_ends();
-        let mut found = Self::unknown();
         if line.courses() != 1 || crosses_itself(line.parts()) != Some(false) {
-            return found;
+            return Self::unknown();
         }
+        let mut rays = Vec::with_capacity(2);
         for (end, bearing_deg) in ends {
             let Some(ray) = follow(line, end, bearing_deg) else { return Self::unknown() };
-            found.rays.push(ray);
+            rays.push(ray);
         }
-        found.is_plain = true;
-        found
+        Self(Some(Box::new(Rays(rays))))
     }
 
     /// Bytes that it holds on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.rays.capacity() * size_of::<Ray>()
+        self.0.as_ref().map_or(0, |rays| size_of::<Rays>() + rays.0.capacity() * size_of::<Ray>())
     }
 
     pub(super) fn is_plain(&self) -> bool {
-        self.is_plain
+        self.0.is_some()
     }
 
     /// `None` of a line that is not plain. Every judgement asks this: without an angle, in bounds of the lengths.
     pub(super) fn clear(&self, found: &Found) -> Option<Clear> {
-        if !self.is_plain {
-            return None;
-        }
+        let Rays(rays) = self.0.as_deref()?;
         let mut clear = Clear { contest_m: f64::INFINITY, rays: [None, None] };
         let place = unit(found.query);
-        for (ray, told) in self.rays.iter().zip(&mut clear.rays) {
+        for (ray, told) in rays.iter().zip(&mut clear.rays) {
             let (ahead, along) = (dot(place, ray.end), dot(place, ray.along));
             let off_m = A * dot(place, ray.normal).abs();
             let (to_end, to_leave) = (chord_m(place, ray.end), chord_m(place, ray.leave));
