@@ -76,7 +76,7 @@ use tracks::Tracks;
 use trail::Verdict;
 
 /// Changes whenever another output may follow from the same entries.
-pub const ENGINE_VERSION: u32 = 7;
+pub const ENGINE_VERSION: u32 = 8;
 
 /// What the engine says.
 #[derive(Clone, Debug, PartialEq)]
