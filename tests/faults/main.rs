@@ -9,10 +9,12 @@ mod harness;
 
 mod broker;
 mod damage;
+mod disk;
 mod fleet;
 mod gate;
 mod influx;
 mod link;
+mod off;
 mod oracle;
 mod poison;
 mod proxy;

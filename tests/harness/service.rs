@@ -135,6 +135,11 @@ impl Service {
         }
     }
 
+    /// The process.
+    pub fn process(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     /// Sends a signal, and does not wait for what it does.
     pub fn signal(&self, name: &str) {
         let child = self.child.as_ref().expect("it runs");
