@@ -190,6 +190,13 @@ fn a_map_of_another_ending_is_wrong_use_before_any_work() {
 }
 
 #[test]
+fn a_map_that_has_no_place_is_told_before_any_work() {
+    let output = check(&["--agreement", "gone", "--map", "no/such/folder/map.svg"]);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(stderr(&output).contains("there is no folder 'no/such/folder'"), "{}", stderr(&output));
+}
+
+#[test]
 fn a_map_shows_the_version_in_force_at_a_time_and_says_which() {
     let version = |file: &str, validity: &str| format!("[[line]]\nid = \"l\"\nfile = \"{file}\"\n{validity}\n");
     let change = "2020-01-01T00:00:00Z";

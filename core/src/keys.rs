@@ -338,7 +338,10 @@ fn a_type(value: &Value) -> &'static str {
 }
 
 fn did_you_mean(word: &str, known: &[&'static str]) -> String {
-    match nearest(word, known.iter().copied()) {
+    // `from` for `valid_from`, or the other way round.
+    let ends_as = |long: &str, short: &str| long.strip_suffix(short).is_some_and(|rest| rest.ends_with('_'));
+    let akin = || known.iter().copied().find(|other| ends_as(other, word) || ends_as(word, other));
+    match nearest(word, known.iter().copied()).or_else(akin) {
         Some(other) => format!("did you mean '{other}'?"),
         None => format!("use one of: {}", known.join(", ")),
     }
@@ -357,6 +360,17 @@ mod tests {
         assert_eq!(faults[0].place, "rule 'x': treshold");
         assert_eq!(faults[0].message, "there is no such key; did you mean 'threshold'?");
         assert_eq!(faults[1].message, "there is no such key; use one of: threshold");
+    }
+
+    #[test]
+    fn a_key_with_or_without_what_stands_before_it_is_proposed() {
+        for (word, known, wanted) in [
+            ("from", "valid_from", "did you mean 'valid_from'?"),
+            ("valid_to", "to", "did you mean 'to'?"),
+            ("rom", "valid_from", "use one of: valid_from"),
+        ] {
+            assert_eq!(did_you_mean(word, &[known]), wanted);
+        }
     }
 
     #[test]

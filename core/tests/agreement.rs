@@ -580,6 +580,17 @@ fn rules_whose_zones_overlap_and_terms_that_never_meet_are_warned_of() {
              time, overlap: each incident in both raises two alerts",
         ),
         (
+            rule(&fire("valid_to = 2024-01-01T00:00:00Z\n")) + &second(&fire("valid_from = 2024-02-01T00:00:00Z\n")),
+            "rule 'q': it begins at 2024-02-01T00:00:00Z, and rule 'r', which has its kind, areas, sides and classes, ends at \
+             2024-01-01T00:00:00Z: in between none holds",
+        ),
+        (
+            rule(&fire(
+                "hours = [\"22:00-06:00\"]\nvalid_from = 2024-01-01T08:00:00Z\nvalid_to = 2024-01-01T20:00:00Z\n",
+            )),
+            "rule 'r': its hours never fall into the time in which it is in force: it raises nothing",
+        ),
+        (
             rule(&fire(&format!("areas = [\"old\"]\n{late}"))) + zone,
             "rule 'r': zone 'old' is never in force while it is: it raises nothing",
         ),
@@ -619,6 +630,14 @@ fn rules_whose_zones_overlap_and_terms_that_never_meet_are_warned_of() {
     for more in apart {
         assert_eq!(warned(&more), Vec::<String>::new(), "{more}");
     }
+}
+
+#[test]
+fn all_the_rules_that_a_rule_overlaps_are_told() {
+    let more = |id: &str| format!("[[rule]]\nid = \"{id}\"\nkind = \"no_fire\"\n");
+    let told = warned(&(rule("kind = \"no_fire\"\n") + &more("p") + &more("q")));
+    let of: Vec<(&str, bool)> = told.iter().map(|told| (&told[..8], told.contains("of rule 'r'"))).collect();
+    assert_eq!(of, [("rule 'p'", true), ("rule 'q'", true), ("rule 'q'", false)], "{told:?}");
 }
 
 #[test]

@@ -85,6 +85,14 @@ fn map_file(text: &str) -> Result<PathBuf, String> {
     if path.is_dir() {
         return Err("is a folder; name a file in it".to_owned());
     }
+    // Told before the work: of a large agreement it takes a while.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(format!("there is no folder '{}'; make it, or name another", folder.display()));
+    }
+    if path.metadata().is_ok_and(|file| file.permissions().readonly()) {
+        return Err("is read-only; name another file".to_owned());
+    }
     Ok(path)
 }
 

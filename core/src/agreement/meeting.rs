@@ -4,7 +4,7 @@ use super::kinds::KindTerms;
 use super::{Agreement, Extent, Hours, Permission, Rule, Validity};
 use crate::geometry::{LonLat, Side, boundaries_cross};
 use crate::id::Id;
-use crate::time::Time;
+use crate::time::{NANOS_PER_SECOND, Span, Time};
 
 /// Vertices of a zone, and middles between them, that are tried in another one.
 const MOST_TRIED: usize = 400;
@@ -40,6 +40,14 @@ pub(super) fn hours_meet(a: &[Hours], b: &[Hours]) -> bool {
     a.is_empty()
         || b.is_empty()
         || spans(a).iter().any(|(from, to)| spans(b).iter().any(|(start, end)| from < end && start < to))
+}
+
+/// Whether some of these hours are in a time; no hours are all hours, and in a day all come.
+pub(super) fn hours_in(hours: &[Hours], validity: Validity) -> bool {
+    let (Some(from), Some(to)) = (validity.from, validity.to) else { return true };
+    let second = |nanos: i64| nanos.div_euclid(NANOS_PER_SECOND).rem_euclid(86_400) as u32;
+    let (from_s, last_s) = (second(from.nanos()), second(to.nanos() - 1));
+    to.since(from) >= Span::from_secs(86_400) || hours_meet(hours, &[Hours { from_s, to_s: last_s + 1 }])
 }
 
 impl Agreement {
@@ -86,7 +94,7 @@ impl Agreement {
                 let when = both(one.validity, other.validity).and_then(|when| both(when, within));
                 let Some(when) = when else { continue };
                 // Any time of it: of lines that move in between, one version is tried.
-                let at = when.from.or(when.to.map(|to| to - crate::time::Span::from_nanos(1))).unwrap_or_default();
+                let at = when.from.or(when.to.map(|to| to - Span::from_nanos(1))).unwrap_or_default();
                 let meet = match (&one.extent, &other.extent) {
                     (Extent::Buffer { line, side, .. }, Extent::Buffer { line: same, side: other_side, .. })
                         if line == same =>
@@ -149,6 +157,9 @@ pub(super) fn never_with(agreement: &Agreement, rule: &Rule) -> Vec<String> {
         found.push(format!("no version of line '{line}' is in force while it is: it raises nothing"));
         return found;
     }
+    if !hours_in(&rule.hours, rule.validity) {
+        found.push("its hours never fall into the time in which it is in force: it raises nothing".to_owned());
+    }
     let (some, none): (Vec<&Id>, Vec<&Id>) =
         rule.areas.iter().partition(|area| agreement.has_zone(area, rule.validity));
     for area in &none {
@@ -177,6 +188,9 @@ pub(super) fn never_permits(agreement: &Agreement, rule: &Rule, permission: &Per
     if !permission.areas.is_empty() && !permission.areas.iter().any(|area| agreement.has_zone(area, when)) {
         return Some("none of its areas is in force in its time".to_owned());
     }
+    if !hours_in(&permission.hours, when) {
+        return Some("its hours never fall into its time".to_owned());
+    }
     if !hours_meet(&rule.hours, &permission.hours) {
         return Some("the rule does not hold in its hours".to_owned());
     }
@@ -190,6 +204,19 @@ pub(super) fn never_permits(agreement: &Agreement, rule: &Rule, permission: &Per
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hours_fall_into_a_time_that_has_some_of_them() {
+        let night = [Hours { from_s: 22 * 3_600, to_s: 6 * 3_600 }];
+        let within = |from: &str, to: &str| {
+            let time = |text: &str| format!("2026-11-{text}:00Z").parse().ok();
+            hours_in(&night, Validity { from: time(from), to: time(to) })
+        };
+        assert!(!within("24T06:00", "24T22:00") && !within("24T08:00", "24T09:00"));
+        assert!(within("24T05:59", "24T22:00") && within("24T06:00", "24T22:01"));
+        assert!(within("24T20:00", "25T04:00") && within("24T07:00", "25T07:00"));
+        assert!(hours_in(&[], Validity::default()));
+    }
 
     #[test]
     fn hours_meet_where_some_time_of_day_is_in_both() {

@@ -83,9 +83,11 @@ pub fn warnings(agreement: &Agreement, registry: Option<&Registry>) -> Vec<Agree
                 warn(place.clone(), format!("permitted number {} never applies: {why}", number + 1));
             }
         }
-        let twice =
-            agreement.rules.iter().take(number).find_map(|other| Some((other, overlap(agreement, rule, other)?)));
-        if let Some((other, where_)) = twice {
+        if let Some(gap) = phase_gap(agreement, rule) {
+            warn(place.clone(), gap);
+        }
+        let before = agreement.rules.iter().take(number);
+        for (other, where_) in before.filter_map(|other| Some((other, overlap(agreement, rule, other)?))) {
             let message = match where_ {
                 Shared::All => format!(
                     "it has the kind, areas, sides and classes of rule '{}' at the same time: each incident raises two \
@@ -98,7 +100,7 @@ pub fn warnings(agreement: &Agreement, registry: Option<&Registry>) -> Vec<Agree
                     other.id
                 ),
             };
-            warn(place, message);
+            warn(place.clone(), message);
         }
     }
     activity_warnings(agreement, &mut warn);
@@ -218,6 +220,24 @@ fn hidden_distances(rule: &Rule) -> Vec<(usize, usize)> {
         }
     }
     hidden
+}
+
+/// Of a rule that goes on with what another one was about: the time between the two in which none holds.
+fn phase_gap(agreement: &Agreement, rule: &Rule) -> Option<String> {
+    let from = rule.validity.from?;
+    let same = |other: &&Rule| {
+        other.id != rule.id
+            && other.kind.as_str() == rule.kind.as_str()
+            && (&other.areas, &other.line, &other.sides, &other.classes, &other.hours)
+                == (&rule.areas, &rule.line, &rule.sides, &rule.classes, &rule.hours)
+    };
+    let phases = || agreement.rules.iter().filter(same);
+    let ended = phases().filter_map(|other| Some((other.validity.to.filter(|to| *to < from)?, &other.id))).max();
+    let (to, other) = ended?;
+    let goes_on = phases().any(|other| other.validity.contains(to));
+    (!goes_on).then(|| {
+        format!("it begins at {from}, and rule '{other}', which has its kind, areas, sides and classes, ends at {to}: in between none holds")
+    })
 }
 
 /// What two rules have in common that makes two alerts of one incident.
