@@ -188,13 +188,13 @@ pub(super) struct Records {
 impl Records {
     /// The record of a device, made if there is none.
     pub(super) fn of(&mut self, device: &Id, station: &Id, now: Time, limits: &mut LimitsHit) -> &mut Record {
-        if !self.by_id.contains_key(device) {
-            if self.unknown >= MAX_UNKNOWN_DEVICES {
-                self.forget_unknown(limits);
-            }
-            self.unknown += 1;
+        if self.unknown >= MAX_UNKNOWN_DEVICES && !self.by_id.contains_key(device) {
+            self.forget_unknown(limits);
         }
-        self.by_id.entry(device.clone()).or_insert_with(|| Record::new(station.clone(), false, now))
+        self.by_id.entry(device.clone()).or_insert_with(|| {
+            self.unknown += 1;
+            Record::new(station.clone(), false, now)
+        })
     }
 
     fn forget_unknown(&mut self, limits: &mut LimitsHit) {

@@ -82,6 +82,10 @@ impl Flood {
                 && best.is_none_or(|(most, _)| percent > most)
             {
                 best = Some((percent, i));
+                // None has more in common, and of equal ones it is the first.
+                if percent == 100 {
+                    break;
+                }
             }
         }
         if let Some(member) = best.and_then(|(_, i)| self.members.get_mut(i)) {

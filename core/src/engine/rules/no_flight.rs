@@ -6,6 +6,8 @@
 //! holds, and is at a height at which it holds. A height that nobody knows excludes nothing,
 //! and permits nothing.
 
+use serde_json::{Map, Value};
+
 use super::objects::{Object, wanted};
 use super::stay::{Beside, Stay};
 use crate::agreement::RuleKind;
@@ -102,19 +104,18 @@ fn judge_beside(
         let so_high = height.map_or(1.0, |height| height.probability_within(min_alt_agl_m, max_alt_agl_m));
         let probability = there * so_high;
         let zone = if let [only] = rule.areas.as_slice() { Some(only) } else { None };
-        let place = zone.map(|zone| format!(" in zone {zone}")).unwrap_or_default();
-        let told = height.map_or("height unknown".to_owned(), |Height { alt_agl_m, error_m }| {
-            format!("{alt_agl_m:.0} ± {error_m:.0} m above ground")
-        });
-        let mut stay = Stay::new(rule, zone, probability, format!("{what}{place}, {told}"));
+        let tell = |details: &mut Map<String, Value>| {
+            let place = zone.map(|zone| format!(" in zone {zone}")).unwrap_or_default();
+            let Some(Height { alt_agl_m, error_m }) = height else { return format!("{what}{place}, height unknown") };
+            details.insert("alt_agl_m".to_owned(), alt_agl_m.into());
+            details.insert("alt_error_m".to_owned(), error_m.into());
+            format!("{what}{place}, {alt_agl_m:.0} ± {error_m:.0} m above ground")
+        };
+        let mut stay = Stay::new(rule, zone, probability, &tell);
         (stay.sure, stay.facet, stay.longest_gap, stay.height) =
             (object.confidence * probability, facet, longest_gap, height);
-        match height {
-            Some(height) => {
-                stay.details.insert("alt_agl_m".to_owned(), height.alt_agl_m.into());
-                stay.details.insert("alt_error_m".to_owned(), height.error_m.into());
-            }
-            None => stay.labels.push("height_unknown".to_owned()),
+        if height.is_none() {
+            stay.labels.push("height_unknown".to_owned());
         }
         marks.extend(stay.judge(sighting, object, located.as_ref(), beside.again(), book, frame));
     }

@@ -69,8 +69,8 @@ pub(super) fn judge(
                     if is_nothing(probability, sure, &beside) {
                         continue;
                     }
-                    let what = format!("Suspected {} in zone {zone}", object.words());
-                    let mut stay = Stay::new(rule, Some(zone), probability, what);
+                    let tell = |_: &mut Map<String, Value>| format!("Suspected {} in zone {zone}", object.words());
+                    let mut stay = Stay::new(rule, Some(zone), probability, &tell);
                     stay.sure = sure;
                     marks.extend(stay.judge(sighting, object, Some(located), beside.again(), book, frame));
                 }
@@ -82,11 +82,13 @@ pub(super) fn judge(
                 if is_nothing(probability, sure, &beside) {
                     continue;
                 }
-                let km = distance.distance_m / 1_000.0;
-                let what = format!("Suspected {} closer to the line than {km} km", object.words());
-                let mut stay = Stay::new(rule, None, probability, what);
+                let tell = |details: &mut Map<String, Value>| {
+                    details.insert("withdrawal_distance_m".to_owned(), distance.distance_m.into());
+                    let km = distance.distance_m / 1_000.0;
+                    format!("Suspected {} closer to the line than {km} km", object.words())
+                };
+                let mut stay = Stay::new(rule, None, probability, &tell);
                 stay.sure = sure;
-                stay.details.insert("withdrawal_distance_m".to_owned(), distance.distance_m.into());
                 marks.extend(stay.judge(sighting, object, Some(located), beside.again(), book, frame));
             }
             _ => {}
@@ -124,13 +126,16 @@ pub(super) struct Stay<'a> {
     /// It is not known to have been there between two sightings that are farther apart.
     pub(super) longest_gap: Span,
     pub(super) height: Option<Height>,
-    pub(super) what: String,
     pub(super) labels: Vec<String>,
-    pub(super) details: Map<String, Value>,
+    /// What it is, for the summary, and what else is to be told of it: asked only when it is reported, for most stays are not.
+    pub(super) tell: Tell<'a>,
 }
 
+/// Adds to an alert's details, and gives the words of its summary.
+pub(super) type Tell<'a> = &'a dyn Fn(&mut Map<String, Value>) -> String;
+
 impl<'a> Stay<'a> {
-    pub(super) fn new(rule: &'a Rule, zone: Option<&'a Id>, probability: f64, what: String) -> Self {
+    pub(super) fn new(rule: &'a Rule, zone: Option<&'a Id>, probability: f64, tell: Tell<'a>) -> Self {
         Self {
             rule,
             zone,
@@ -139,9 +144,8 @@ impl<'a> Stay<'a> {
             sure: probability,
             longest_gap: MAX_TRACK_GAP,
             height: None,
-            what,
             labels: Vec::new(),
-            details: Map::new(),
+            tell,
         }
     }
 
@@ -232,14 +236,13 @@ impl<'a> Stay<'a> {
         if restarted {
             finding.labels.push("track_restarted".to_owned());
         }
-        finding.details = self.details;
+        finding.what = (self.tell)(&mut finding.details);
         finding.details.insert("class".to_owned(), object.class().into());
         finding.details.insert("since".to_owned(), since.to_string().into());
         finding.details.insert("place_probability".to_owned(), self.probability.into());
         if let Some(calibre_mm) = object.calibre_mm {
             finding.details.insert("calibre_mm".to_owned(), calibre_mm.into());
         }
-        finding.what = self.what;
         book.report(finding, sighting.terms, frame);
     }
 }
