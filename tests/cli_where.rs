@@ -160,7 +160,7 @@ fn each_misuse_is_told_with_what_to_do() {
     let line = line.path().to_str().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let binary = dir.path().join("binary");
-    std::fs::write(&binary, [0xff, 0xfe, 0x00, 0x80, b'\n', 0xff]).unwrap();
+    std::fs::write(&binary, [0xc3, 0x28, 0x80, b'\n', 0xff]).unwrap();
     for (arguments, input, code, wanted) in [
         (vec!["--line", line, "gone.csv"], "", 65, "gone.csv: there is no such file; name a file of points"),
         (vec!["--line", line, "src"], "", 65, "src: is a folder; name a file of points"),

@@ -1,5 +1,4 @@
 //! The agreement as its authors meet it: what is understood, every fault, what is warned of.
-
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::format_push_string)]
 
 use std::collections::BTreeMap;
@@ -636,7 +635,7 @@ fn rules_whose_zones_overlap_and_terms_that_never_meet_are_warned_of() {
 fn all_the_rules_that_a_rule_overlaps_are_told() {
     let more = |id: &str| format!("[[rule]]\nid = \"{id}\"\nkind = \"no_fire\"\n");
     let told = warned(&(rule("kind = \"no_fire\"\n") + &more("p") + &more("q")));
-    let of: Vec<(&str, bool)> = told.iter().map(|told| (&told[..8], told.contains("of rule 'r'"))).collect();
+    let of = told.iter().map(|told| (&told[..8], told.contains("of rule 'r'"))).collect::<Vec<_>>();
     assert_eq!(of, [("rule 'p'", true), ("rule 'q'", true), ("rule 'q'", false)], "{told:?}");
 }
 

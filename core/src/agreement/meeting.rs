@@ -47,7 +47,8 @@ pub(super) fn hours_in(hours: &[Hours], validity: Validity) -> bool {
     let (Some(from), Some(to)) = (validity.from, validity.to) else { return true };
     let second = |nanos: i64| nanos.div_euclid(NANOS_PER_SECOND).rem_euclid(86_400) as u32;
     let (from_s, last_s) = (second(from.nanos()), second(to.nanos() - 1));
-    to.since(from) >= Span::from_secs(86_400) || hours_meet(hours, &[Hours { from_s, to_s: last_s + 1 }])
+    // A second less than a day reaches round to the second that it began in.
+    to.since(from) >= Span::from_secs(86_399) || hours_meet(hours, &[Hours { from_s, to_s: last_s + 1 }])
 }
 
 impl Agreement {

@@ -2,7 +2,7 @@
 
 use super::meeting::{both, hours_meet, never_permits, never_with};
 use super::versions::{Seam, seams};
-use super::{Agreement, Extent, Rule, RuleKind};
+use super::{Agreement, Extent, Rule, RuleKind, Validity};
 use crate::geometry::{Area, LonLat};
 use crate::id::Id;
 use crate::registry::{Device, Registry};
@@ -234,9 +234,13 @@ fn phase_gap(agreement: &Agreement, rule: &Rule) -> Option<String> {
     let phases = || agreement.rules.iter().filter(same);
     let ended = phases().filter_map(|other| Some((other.validity.to.filter(|to| *to < from)?, &other.id))).max();
     let (to, other) = ended?;
-    let goes_on = phases().any(|other| other.validity.contains(to));
+    let between = Validity { from: Some(to), to: Some(from) };
+    let goes_on = phases().any(|other| both(other.validity, between).is_some());
     (!goes_on).then(|| {
-        format!("it begins at {from}, and rule '{other}', which has its kind, areas, sides and classes, ends at {to}: in between none holds")
+        format!(
+            "it begins at {from}, and rule '{other}', which has its kind, areas, sides and classes, ends at {to}: \
+             in between none holds"
+        )
     })
 }
 
