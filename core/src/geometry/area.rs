@@ -13,7 +13,7 @@ pub struct Area {
     polygons: Vec<Vec<Vec<LonLat>>>,
     rings: Vec<Rings>,
     /// All rings, the inside to their left.
-    boundary: Box<LineIndex>,
+    boundary: LineIndex,
     square_m: f64,
 }
 
@@ -52,7 +52,7 @@ impl Area {
             }
         }
         let rings = polygons.iter().map(|polygon| Rings::new(polygon)).collect();
-        Ok(Self { rings, boundary: Box::new(LineIndex::boundary(boundary)?), polygons, square_m })
+        Ok(Self { rings, boundary: LineIndex::new(boundary)?, polygons, square_m })
     }
 
     /// The rings, polygon by polygon.

@@ -51,13 +51,6 @@ pub(super) fn sides(
     bend_m: f64,
 ) -> Option<Vec<Stretch>> {
     let plane = Plane::at(position);
-    let is_clear = line.ends().clear(found).is_some_and(|clear| clear.holds(found, reach_m));
-    if !is_clear {
-        // Whatever may be the nearest to some place within reach.
-        let around_m = 1.001 * found.fix.distance_m + 2.0 * reach_m;
-        let near = plane.stretches(line, around_m, bend_m)?;
-        return near.is_consistent(line, position, around_m).then_some(near.list);
-    }
     let mut near = plane.stretches(line, reach_m, bend_m)?;
     if near.entangled() {
         return None;

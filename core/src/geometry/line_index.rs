@@ -1,8 +1,7 @@
 //! A directed line, indexed for nearest-point queries.
 
 use super::box_tree::{Bounds, BoxTree};
-use super::contest::Ends;
-use super::geodesy::{Trig, Vector, chord_slack_m, dot, lon_step_deg, minus, settled_distance_m, wrap_deg};
+use super::geodesy::{Trig, Vector, chord_slack_m, lon_step_deg, minus, settled_distance_m, wrap_deg};
 use super::piece::{Foot, Piece, course_m, piece_limit_m, sag_m, speed};
 use super::{LonLat, ShapeFault};
 
@@ -40,7 +39,7 @@ pub struct LineFix {
 ///
 /// Edges are straight in longitude and latitude. Distances are within 1 mm of the geodesic's (0.1 mm to 300 km),
 /// feet within 1 mm and 1e-8 of the distance. Beyond 400 km distances stay exact, while the foot is that of an
-/// ordering by the closed form and may miss a nearer one by up to 1 part in 10,000, near the antipode 6 in 1,000.
+/// ordering by the closed form and may miss a nearer one by up to 1 part in 10,000.
 #[derive(Clone, Debug)]
 pub struct LineIndex {
     parts: Vec<Vec<LonLat>>,
@@ -48,7 +47,6 @@ pub struct LineIndex {
     pieces: Vec<Piece>,
     tree: BoxTree,
     length_m: f64,
-    ends: Ends,
 }
 
 #[derive(Clone, Debug)]
@@ -69,8 +67,6 @@ pub(super) struct Found {
     pub(super) fix: LineFix,
     /// The side does not change nearer than this, metres (the continuation beyond an end counts).
     pub(super) margin_m: f64,
-    /// The position.
-    pub(super) query: Vector,
 }
 
 impl LineIndex {
@@ -79,13 +75,6 @@ impl LineIndex {
     /// Consecutive parts that meet end to start are one course; a part whose end is its start is a closed
     /// one. A vertex that repeats the one before it is tolerated.
     pub fn new(parts: Vec<Vec<LonLat>>) -> Result<Self, ShapeFault> {
-        let mut line = Self::boundary(parts)?;
-        line.ends = Ends::of(&line);
-        Ok(line)
-    }
-
-    /// The same of what no side is asked of: nothing is made out about its ends.
-    pub(super) fn boundary(parts: Vec<Vec<LonLat>>) -> Result<Self, ShapeFault> {
         let fault = |place: String, message: &str| Err(ShapeFault { place, message: message.to_owned() });
         if parts.is_empty() {
             return fault("line".to_owned(), "has no part; give it at least two positions");
@@ -100,10 +89,7 @@ impl LineIndex {
                 );
             }
             if !part.windows(2).any(|pair| !same_place(pair[0], pair[1])) {
-                return fault(
-                    format!("part {number}"),
-                    "needs at least two different positions; add one or leave the part out",
-                );
+                return fault(format!("part {number}"), "needs at least two different positions");
             }
         }
         let edges = edges(&parts);
@@ -121,7 +107,7 @@ impl LineIndex {
             }
         }
         let tree = BoxTree::build(&mut pieces, bounds);
-        Ok(Self { parts, edges, pieces, tree, length_m, ends: Ends::unknown() })
+        Ok(Self { parts, edges, pieces, tree, length_m })
     }
 
     /// The vertices, part by part.
@@ -140,7 +126,6 @@ impl LineIndex {
             + self.edges.capacity() * size_of::<Edge>()
             + self.pieces.capacity() * size_of::<Piece>()
             + self.tree.heap_bytes()
-            + self.ends.heap_bytes()
     }
 
     pub(super) fn pieces(&self) -> &[Piece] {
@@ -153,51 +138,6 @@ impl LineIndex {
         Some((edge.from, edge.d_lon, edge.to.lat - edge.from.lat))
     }
 
-    pub(super) const fn ends(&self) -> &Ends {
-        &self.ends
-    }
-
-    /// How many courses the parts make; a closed one is one.
-    pub(super) fn courses(&self) -> usize {
-        self.edges.iter().zip(0..).filter(|(edge, number)| edge.before == NONE || edge.before >= *number).count()
-    }
-
-    /// How many of them are closed.
-    pub(super) fn closed_courses(&self) -> usize {
-        self.edges.iter().zip(0..).filter(|(edge, number)| edge.before != NONE && edge.before >= *number).count()
-    }
-
-    /// The free ends, each with the direction in which the line would go on there, degrees.
-    pub(super) fn free_ends(&self) -> Vec<(LonLat, f64)> {
-        let bearing = |edge: &Edge, at: LonLat, sign: f64| {
-            let [east, north] = travel_at(Trig::at(LonLat { lon: 0.0, lat: at.lat }), edge);
-            (at, (sign * east).atan2(sign * north).to_degrees())
-        };
-        let starts = self.edges.iter().filter(|edge| edge.before == NONE).map(|edge| bearing(edge, edge.from, -1.0));
-        let ends = self.edges.iter().filter(|edge| edge.after == NONE).map(|edge| bearing(edge, edge.to, 1.0));
-        starts.chain(ends).collect()
-    }
-
-    /// Whether each piece that may be the nearest to some place within a reach has the whole reach on the side that the
-    /// position has.
-    pub(super) fn is_told_alike(&self, found: &Found, reach_m: f64) -> bool {
-        let query = found.query;
-        let side = found.fix.signed_m.signum();
-        let radius_m = 1.001 * found.fix.distance_m + 2.0 * reach_m;
-        let mut alike = true;
-        self.tree.visit(query, radius_m, |place| {
-            let piece = &self.pieces[place];
-            let (east, north) = (piece.trig.east(), piece.trig.north());
-            let travel = [dot(piece.chord, east), dot(piece.chord, north)];
-            let v = minus(query, piece.start);
-            let off_m =
-                cross(travel, [dot(v, east), dot(v, north)]) / travel[0].hypot(travel[1]).max(f64::MIN_POSITIVE);
-            alike &= side * off_m >= 1.02 * reach_m + piece.sag_m;
-            if alike { radius_m } else { 0.0 }
-        });
-        alike
-    }
-
     /// Where `position` is against this line.
     pub fn locate(&self, position: LonLat) -> LineFix {
         self.find(position).fix
@@ -207,13 +147,13 @@ impl LineIndex {
         let query = Trig::at(position).ecef();
         // A line has at least one piece, so that only what is no place finds none.
         let (place, foot) = self.nearest(query, f64::INFINITY).unwrap_or_else(|| (0, self.pieces[0].foot(query)));
-        self.answer(position, query, place, foot)
+        self.answer(position, place, foot)
     }
 
     /// The same, with the position's vector at hand and if the line may be within `reach_m` metres of it.
     pub(super) fn find_within(&self, position: LonLat, query: Vector, reach_m: f64) -> Option<Found> {
         let (place, foot) = self.nearest(query, reach_m)?;
-        Some(self.answer(position, query, place, foot))
+        Some(self.answer(position, place, foot))
     }
 
     /// Visits the pieces within a radius, each with whether its start and its end are free ends of the line, until
@@ -313,7 +253,7 @@ impl LineIndex {
         best
     }
 
-    fn answer(&self, position: LonLat, query: Vector, place: usize, foot: Foot) -> Found {
+    fn answer(&self, position: LonLat, place: usize, foot: Foot) -> Found {
         let piece = &self.pieces[place];
         let edge = &self.edges[piece.edge as usize];
         let at = if foot.t <= 0.0 {
@@ -355,7 +295,6 @@ impl LineIndex {
         Found {
             fix: LineFix { distance_m, signed_m, foot: at, chainage_m, edge: edge.given as usize, beyond_end },
             margin_m,
-            query,
         }
     }
 

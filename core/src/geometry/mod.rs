@@ -7,7 +7,6 @@
 mod area;
 mod boundary_integral;
 mod box_tree;
-mod contest;
 mod course;
 mod crossing;
 mod ellipse;

@@ -1,6 +1,6 @@
 //! The surroundings of a position as a plane, and a boundary's stretches in it.
 
-use super::geodesy::{A, Trig, Vector, destination, dot, minus};
+use super::geodesy::{A, Trig, Vector, dot, minus};
 use super::piece::Piece;
 use super::{LineFix, LineIndex, LonLat};
 
@@ -8,12 +8,6 @@ use super::{LineFix, LineIndex, LonLat};
 const LIMIT_M: f64 = 500_000.0;
 /// With more pieces within reach it is not worth the while.
 const MOST_PIECES: usize = 20_000;
-/// Whether more stretches than this cross one another is not looked at.
-const MOST_CROSSED: usize = 300;
-/// From this part of a piece to its end it has the direction that it has there.
-const TANGENT: f64 = 0.01;
-/// What places of one vertex may differ by, metres.
-const SAME_M: f64 = 0.001;
 /// How much longer than the reach an end's continuation is drawn.
 const BEYOND: f64 = 3.0;
 
@@ -109,12 +103,10 @@ impl Plane {
             let to = self.place(last.end());
             all.list.push(Stretch { from: at, to });
             if free_start && hypot(from) < reach_m {
-                let next = self.place(first.place(TANGENT));
-                rays.push(continuation(from, [next[0] - from[0], next[1] - from[1]], -BEYOND * reach_m));
+                rays.push(continuation(from, [to[0] - from[0], to[1] - from[1]], -BEYOND * reach_m));
             }
             if free_end && hypot(to) < reach_m {
-                let before = self.place(last.place(1.0 - TANGENT));
-                rays.push(continuation(to, [to[0] - before[0], to[1] - before[1]], BEYOND * reach_m));
+                rays.push(continuation(to, [to[0] - at[0], to[1] - at[1]], BEYOND * reach_m));
             }
         }
         all.rays = rays.len();
@@ -148,41 +140,6 @@ impl Stretches {
         rays.iter().any(|ray| own.iter().any(|stretch| ray.crosses(stretch)))
             || rays.iter().enumerate().any(|(number, ray)| rays[..number].iter().any(|other| ray.crosses(other)))
     }
-}
-
-impl Stretches {
-    /// Whether they divide a circle about the position into two sides without contradiction: they meet nowhere, go in
-    /// and out by turns, and the continuations are nearer to their ends than to the rest of the line as far as the rim.
-    pub(super) fn is_consistent(&self, line: &LineIndex, position: LonLat, radius_m: f64) -> bool {
-        let own = &self.list[..self.list.len() - self.rays];
-        let knows_itself = line.ends().is_plain() || {
-            own.len() <= MOST_CROSSED
-                && (line.courses() == 1 || line.closed_courses() == 0)
-                && own
-                    .iter()
-                    .enumerate()
-                    .all(|(number, one)| own.iter().enumerate().skip(number + 2).all(|(_, other)| !one.crosses(other)))
-        };
-        knows_itself
-            && !self.entangled()
-            && divides(self.list.iter().copied(), radius_m)
-            && self.list.iter().skip(own.len()).all(|ray| is_own(ray, line, position, radius_m))
-    }
-}
-
-/// Whether where a continuation leaves the circle its end is the line's nearest place: then it is all along.
-fn is_own(ray: &Stretch, line: &LineIndex, position: LonLat, radius_m: f64) -> bool {
-    let within = |place: [f64; 2]| hypot(place) < radius_m;
-    let (end, far) = if within(ray.from) { (ray.from, ray.to) } else { (ray.to, ray.from) };
-    let d = [far[0] - end[0], far[1] - end[1]];
-    let length = hypot(d).max(f64::MIN_POSITIVE);
-    let unit = [d[0] / length, d[1] / length];
-    let (along, apart) = (end[0] * unit[0] + end[1] * unit[1], end[0] * unit[1] - end[1] * unit[0]);
-    let out_m = (radius_m * radius_m - apart * apart).max(0.0).sqrt() - along;
-    let place = [end[0] + out_m * unit[0], end[1] + out_m * unit[1]];
-    let rim = destination(position, place[0].atan2(place[1]).to_degrees(), hypot(place));
-    let foot = Plane::at(position).place_of(line.locate(rim).foot);
-    hypot([foot[0] - end[0], foot[1] - end[1]]) <= SAME_M
 }
 
 /// From an end along the direction of travel, or against it where the length is negative; run as the line runs.

@@ -1,8 +1,6 @@
 //! From an ellipse, or a 95 % radius, to a probability.
 
 use super::boundary_integral;
-use super::contest::sure_m;
-use super::quadrature::Gap;
 use super::spread::straight_band;
 use super::{Area, Ellipse, LineIndex, LonLat, Region, Spread, destination};
 
@@ -38,9 +36,9 @@ pub(super) fn side_a(line: &LineIndex, ellipse: &Ellipse) -> f64 {
         ellipse = moved_off(ellipse);
         found = line.find(ellipse.middle);
     }
-    let certain_m = CERTAIN * ellipse.semi_major_m;
-    if ellipse.is_exact() || found.margin_m > certain_m && sure_m(line, &found, certain_m) >= certain_m {
-        return certainty(found.fix.signed_m);
+    let sign = found.fix.signed_m;
+    if is_certain(found.margin_m, &ellipse) {
+        return certainty(sign);
     }
     boundary_integral::side_a(line, &ellipse, &found)
         .unwrap_or_else(|| Spread::Normal(ellipse).joint(&Region::SideA(line)))
@@ -73,13 +71,16 @@ pub(super) fn within(line: &LineIndex, distance_m: f64, ellipse: &Ellipse) -> f6
         .unwrap_or_else(|| Spread::Normal(ellipse).joint(&Region::Within(line, distance_m)))
 }
 
-/// How far the side does not change, positive on side A; no more of it is made sure of than is wanted.
-pub(super) fn side_gap(line: &LineIndex, position: LonLat, wanted_m: f64) -> Gap {
+/// Metres to where the side changes, positive on side A.
+pub(super) fn side_gap_m(line: &LineIndex, position: LonLat) -> f64 {
     let found = line.find(position);
-    let sign = if found.fix.signed_m == 0.0 { 0.0 } else { found.fix.signed_m.signum() };
-    // What is not sure to any distance has a side all the same.
-    let sure_m = sure_m(line, &found, wanted_m).max(f64::MIN_POSITIVE);
-    Gap { seen_m: sign * found.margin_m, sure_m: sign * sure_m }
+    if found.fix.signed_m > 0.0 {
+        found.margin_m
+    } else if found.fix.signed_m < 0.0 {
+        -found.margin_m
+    } else {
+        0.0
+    }
 }
 
 /// Whether the middle is on the boundary. On a vertex the angles to its edges are told by rounding alone.

@@ -18,31 +18,6 @@ impl Cell {
     fn middle(self) -> [f64; 2] {
         [f64::midpoint(self.low[0], self.high[0]), f64::midpoint(self.low[1], self.high[1])]
     }
-
-    fn corners(self) -> [[f64; 2]; 4] {
-        [
-            [self.low[0], self.low[1]],
-            [self.low[0], self.high[1]],
-            [self.high[0], self.low[1]],
-            [self.high[0], self.high[1]],
-        ]
-    }
-}
-
-/// Metres to a boundary, positive inside.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Gap {
-    /// To what is seen of the boundary: its own course.
-    pub(super) seen_m: f64,
-    /// So far there is surely none at all, also none where stretches contradict one another.
-    pub(super) sure_m: f64,
-}
-
-impl Gap {
-    /// To a boundary of which all is seen.
-    pub(super) fn all(metres: f64) -> Self {
-        Self { seen_m: metres, sure_m: metres }
-    }
 }
 
 /// A distribution of positions that can be cut into cells.
@@ -51,24 +26,20 @@ pub(super) trait Domain {
     fn whole(&self) -> Cell;
     /// Its probability.
     fn mass(&self, cell: Cell) -> f64;
-    /// The position at coordinates.
-    fn position(&self, at: [f64; 2]) -> LonLat;
+    /// The position in its middle.
+    fn position(&self, cell: Cell) -> LonLat;
     /// Lengths of its sides, metres.
     fn sides_m(&self, cell: Cell) -> [f64; 2];
     /// Greatest distance from its middle to a point of it, metres.
     fn reach_m(&self, cell: Cell) -> f64;
     /// Small enough to be counted by parts.
     fn is_fine(&self, cell: Cell, mass: f64) -> bool;
-    /// Small enough that a boundary which is not seen shows at its corners.
-    fn is_small(&self, cell: Cell) -> bool;
-    /// Small enough to be counted by its corners.
-    fn is_finest(&self, cell: Cell, mass: f64) -> bool;
     /// Too large to trust that a boundary is met only where the distance says so.
     fn is_coarse(&self, cell: Cell) -> bool;
 }
 
-/// Mass where `gap` is positive; it is told how far it needs to be sure.
-pub(super) fn probability(domain: &impl Domain, gap: impl Fn(LonLat, f64) -> Gap) -> f64 {
+/// Mass where `gap_m` is positive; it gives metres to the boundary, positive inside.
+pub(super) fn probability(domain: &impl Domain, gap_m: impl Fn(LonLat) -> f64) -> f64 {
     let mut inside = 0.0;
     let mut total = 0.0;
     let mut waiting = vec![domain.whole()];
@@ -76,24 +47,13 @@ pub(super) fn probability(domain: &impl Domain, gap: impl Fn(LonLat, f64) -> Gap
         let mass = domain.mass(cell);
         let sides = domain.sides_m(cell);
         if !domain.is_coarse(cell) {
-            let reach = domain.reach_m(cell);
-            let Gap { seen_m, sure_m } = gap(domain.position(cell.middle()), reach);
-            let held = if sure_m.abs() >= reach {
-                Some(f64::from(u8::from(sure_m > 0.0)))
-            } else if seen_m.abs() < reach {
-                let width = (sides[0] * sides[1]).sqrt().max(f64::MIN_POSITIVE);
-                domain.is_fine(cell, mass).then(|| (0.5 + seen_m / width).clamp(0.0, 1.0))
-            } else if domain.is_small(cell) {
-                // Where stretches contradict one another the side changes without a distance that says so.
-                let holds = |at: &[f64; 2]| gap(domain.position(*at), 0.0).sure_m > 0.0;
-                let corners = cell.corners().iter().filter(|at| holds(at)).count() + usize::from(sure_m > 0.0);
-                (corners == 0 || corners == 5 || domain.is_finest(cell, mass)).then_some(corners as f64 / 5.0)
-            } else {
-                None
-            };
-            if let Some(held) = held {
+            let gap = gap_m(domain.position(cell));
+            let decided = gap.abs() >= domain.reach_m(cell);
+            if decided || domain.is_fine(cell, mass) {
                 total += mass;
-                inside += mass * held;
+                let width = (sides[0] * sides[1]).sqrt().max(f64::MIN_POSITIVE);
+                inside +=
+                    mass * if decided { f64::from(u8::from(gap > 0.0)) } else { (0.5 + gap / width).clamp(0.0, 1.0) };
                 continue;
             }
         }
@@ -109,7 +69,7 @@ pub(super) fn probability(domain: &impl Domain, gap: impl Fn(LonLat, f64) -> Gap
         (inside / total).clamp(0.0, 1.0)
     } else {
         // A domain so thin that its mass is rounded away is where its middle is.
-        f64::from(u8::from(gap(domain.position(domain.whole().middle()), 0.0).sure_m > 0.0))
+        f64::from(u8::from(gap_m(domain.position(domain.whole())) > 0.0))
     }
 }
 
@@ -139,7 +99,8 @@ impl Domain for Normal {
         (normal_cdf(cell.high[0]) - normal_cdf(cell.low[0])) * (normal_cdf(cell.high[1]) - normal_cdf(cell.low[1]))
     }
 
-    fn position(&self, [along, across]: [f64; 2]) -> LonLat {
+    fn position(&self, cell: Cell) -> LonLat {
+        let [along, across] = cell.middle();
         let (along_m, across_m) = (along * self.sigmas_m[0], across * self.sigmas_m[1]);
         let bearing_deg = self.azimuth_deg + across_m.atan2(along_m).to_degrees();
         destination(self.centre, bearing_deg, along_m.hypot(across_m))
@@ -155,15 +116,7 @@ impl Domain for Normal {
     }
 
     fn is_fine(&self, cell: Cell, mass: f64) -> bool {
-        mass < 1e-5 || cell.high[0] - cell.low[0] < 0.14 && cell.high[1] - cell.low[1] < 0.14
-    }
-
-    fn is_small(&self, cell: Cell) -> bool {
-        cell.high[0] - cell.low[0] < 0.27 && cell.high[1] - cell.low[1] < 0.27
-    }
-
-    fn is_finest(&self, cell: Cell, mass: f64) -> bool {
-        mass < 2e-5 || cell.high[0] - cell.low[0] < 0.14 && cell.high[1] - cell.low[1] < 0.14
+        mass < 2e-5 || cell.high[0] - cell.low[0] < 0.27 && cell.high[1] - cell.low[1] < 0.27
     }
 
     fn is_coarse(&self, cell: Cell) -> bool {
@@ -184,7 +137,8 @@ impl Domain for Sector {
         (cell.high[0] - cell.low[0]) * (cell.high[1] - cell.low[1])
     }
 
-    fn position(&self, [square, turn]: [f64; 2]) -> LonLat {
+    fn position(&self, cell: Cell) -> LonLat {
+        let [square, turn] = cell.middle();
         destination(self.centre, self.bearing_deg - self.width_deg / 2.0 + turn, square.max(0.0).sqrt())
     }
 
@@ -206,14 +160,6 @@ impl Domain for Sector {
 
     fn is_fine(&self, _: Cell, mass: f64) -> bool {
         mass <= self.mass(self.whole()) / 500.0
-    }
-
-    fn is_small(&self, cell: Cell) -> bool {
-        self.mass(cell) <= self.mass(self.whole()) / 120.0
-    }
-
-    fn is_finest(&self, cell: Cell, _: f64) -> bool {
-        self.mass(cell) <= self.mass(self.whole()) / 2_000.0
     }
 
     fn is_coarse(&self, cell: Cell) -> bool {

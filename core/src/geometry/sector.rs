@@ -1,7 +1,6 @@
 //! Where something heard by one sensor may be: a sector or a disc around the sensor.
 
-use super::probability::side_gap;
-use super::quadrature::Gap;
+use super::probability::side_gap_m;
 use super::{Area, LineIndex, LonLat, Region, Spread, destination};
 
 /// Half the way around the Earth: greater ranges are taken as this one, metres.
@@ -63,29 +62,29 @@ impl Sector {
 
 /// P(a place that is uniform over `sector`'s area is on side A of `line`). Within 0.01.
 pub(super) fn side_a(line: &LineIndex, sector: &Sector) -> f64 {
-    over(sector, &Region::SideA(line), |place, wanted_m| side_gap(line, place, wanted_m))
+    over(sector, &Region::SideA(line), |place| side_gap_m(line, place))
 }
 
 /// P(a place that is uniform over `sector`'s area is inside `area`). Within 0.01.
 pub(super) fn in_area(area: &Area, sector: &Sector) -> f64 {
-    over(sector, &Region::Inside(area), |place, _| Gap::all(area.signed_m(place)))
+    over(sector, &Region::Inside(area), |place| area.signed_m(place))
 }
 
 /// P(a place that is uniform over `sector`'s area is within `distance_m` of `line`). Within 0.01.
 pub(super) fn within(line: &LineIndex, distance_m: f64, sector: &Sector) -> f64 {
-    over(sector, &Region::Within(line, distance_m), |place, _| Gap::all(distance_m - line.locate(place).distance_m))
+    over(sector, &Region::Within(line, distance_m), |place| distance_m - line.locate(place).distance_m)
 }
 
-fn over(sector: &Sector, region: &Region<'_>, gap: impl Fn(LonLat, f64) -> Gap) -> f64 {
-    let Gap { seen_m, sure_m } = gap(sector.centre, sector.range_max_m);
-    if sector.is_point() || seen_m.abs() > sector.range_max_m && sure_m.abs() >= sector.range_max_m {
-        return if seen_m == 0.0 { 0.5 } else { f64::from(u8::from(seen_m > 0.0)) };
+fn over(sector: &Sector, region: &Region<'_>, gap_m: impl Fn(LonLat) -> f64) -> f64 {
+    let gap = gap_m(sector.centre);
+    if sector.is_point() || gap.abs() > sector.range_max_m {
+        return if gap == 0.0 { 0.5 } else { f64::from(u8::from(gap > 0.0)) };
     }
     let sector = sector.ordered();
     if let Some((middle, cover_m)) = sector.cover() {
-        let Gap { seen_m, sure_m } = gap(middle, cover_m);
-        if seen_m.abs() > cover_m && sure_m.abs() >= cover_m {
-            return f64::from(u8::from(seen_m > 0.0));
+        let gap = gap_m(middle);
+        if gap.abs() > cover_m {
+            return f64::from(u8::from(gap > 0.0));
         }
     }
     Spread::Even(sector).joint(region)

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::boundary_integral::{BEND, REACH, sides};
 use super::plane::{Plane, Stretch, divides, hypot};
-use super::probability::{self, side_gap};
-use super::quadrature::{self, Gap, Normal};
+use super::probability::{self, side_gap_m};
+use super::quadrature::{self, Normal};
 use super::scan::{Fan, Left, Part};
 use super::{Area, Course, Ellipse, LineIndex, LonLat, Sector, destination, sector};
 
@@ -156,11 +156,9 @@ impl Spread {
         let clear = self.clear_of(region);
         clear.scanned(region).unwrap_or_else(|| match &clear {
             Self::Normal(ellipse) => {
-                quadrature::probability(&Normal::new(&ellipse.ordered()), |place, wanted_m| region.gap(place, wanted_m))
+                quadrature::probability(&Normal::new(&ellipse.ordered()), |place| region.gap_m(place))
             }
-            Self::Even(sector) => {
-                quadrature::probability(&sector.ordered(), |place, wanted_m| region.gap(place, wanted_m))
-            }
+            Self::Even(sector) => quadrature::probability(&sector.ordered(), |place| region.gap_m(place)),
         })
     }
 
@@ -203,27 +201,18 @@ impl Spread {
 }
 
 impl Region<'_> {
-    /// To the region's boundary or less, as far as is wanted.
-    fn gap(&self, place: LonLat, wanted_m: f64) -> Gap {
-        let fold = |parts: &[Region<'_>], start: f64, choose: fn(f64, f64) -> f64| {
-            parts.iter().map(|part| part.gap(place, wanted_m)).fold(Gap::all(start), |one, other| Gap {
-                seen_m: choose(one.seen_m, other.seen_m),
-                sure_m: choose(one.sure_m, other.sure_m),
-            })
-        };
+    /// Metres to the region's boundary or less, positive inside.
+    fn gap_m(&self, place: LonLat) -> f64 {
         match self {
-            Self::SideA(line) => side_gap(line, place, wanted_m),
-            Self::SideB(line) => {
-                let Gap { seen_m, sure_m } = side_gap(line, place, wanted_m);
-                Gap { seen_m: -seen_m, sure_m: -sure_m }
-            }
-            Self::Inside(area) => Gap::all(area.signed_m(place)),
-            Self::Outside(area) => Gap::all(-area.signed_m(place)),
-            Self::Within(line, distance_m) => Gap::all(distance_m - line.locate(place).distance_m),
-            Self::Side(course, is_a) => course.region(*is_a).gap(place, wanted_m),
-            Self::Near(course, distance_m) => Gap::all(distance_m - course.locate(place).distance_m),
-            Self::All(parts) => fold(parts, f64::INFINITY, f64::min),
-            Self::Any(parts) => fold(parts, f64::NEG_INFINITY, f64::max),
+            Self::SideA(line) => side_gap_m(line, place),
+            Self::SideB(line) => -side_gap_m(line, place),
+            Self::Inside(area) => area.signed_m(place),
+            Self::Outside(area) => -area.signed_m(place),
+            Self::Within(line, distance_m) => distance_m - line.locate(place).distance_m,
+            Self::Side(course, is_a) => course.region(*is_a).gap_m(place),
+            Self::Near(course, distance_m) => distance_m - course.locate(place).distance_m,
+            Self::All(parts) => parts.iter().map(|part| part.gap_m(place)).fold(f64::INFINITY, f64::min),
+            Self::Any(parts) => parts.iter().map(|part| part.gap_m(place)).fold(f64::NEG_INFINITY, f64::max),
         }
     }
 
@@ -235,7 +224,7 @@ impl Region<'_> {
             Self::All(parts) | Self::Any(parts) => {
                 parts.iter().map(|part| part.clearance_m(place)).fold(f64::INFINITY, f64::min)
             }
-            _ => self.gap(place, 0.0).seen_m.abs(),
+            _ => self.gap_m(place).abs(),
         }
     }
 
