@@ -6,7 +6,7 @@ mod harness;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use harness::field::{explosion, health, libfaketime, reading, stored, topic};
 use harness::mosquitto::Mosquitto;
@@ -40,6 +40,12 @@ fn lives_with_readings(data_dir: &Path) -> usize {
             }
         }
     }
+}
+
+/// Whether this life of the service has stored a reading.
+fn takes_in(service: &Service) -> bool {
+    let metrics = service.get("/metrics").map(|(_, text)| text).unwrap_or_default();
+    metrics.lines().any(|line| line.strip_prefix("truceline_intake_readings_total ").is_some_and(|count| count != "0"))
 }
 
 fn replay_equals_live(service: &Service) -> usize {
@@ -161,7 +167,14 @@ async fn kill_9_in_mid_stream_loses_nothing_stores_nothing_twice_and_changes_no_
     };
     let killing = async {
         let mut random = fastrand::Rng::with_seed(42);
-        for _ in 0..rounds(20, 100) {
+        for round in 0..rounds(20, 100) {
+            // Every other life is one that takes readings in, however long its start takes here.
+            let born = Instant::now();
+            while round % 2 == 1 && !tokio::task::block_in_place(|| takes_in(&service)) {
+                assert!(born.elapsed() < LIMIT, "it stores nothing:\n{}", service.log());
+                // Polling interval of a condition.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
             // When it dies is chance: that is what is tried.
             tokio::time::sleep(Duration::from_millis(random.u64(5..700))).await;
             tokio::task::block_in_place(|| {
