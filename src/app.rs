@@ -134,6 +134,7 @@ impl App {
             retention: Some(Span::from_secs(config.journal.retention.as_secs().cast_signed())),
             max_bytes: config.journal.max_bytes,
             reject_quota_bytes: config.journal.reject_quota_bytes,
+            reserve_bytes: config.journal.reserve_bytes,
             topic_prefix: config.mqtt.topic_prefix.clone(),
         })
         .map_err(storage)?;
@@ -210,6 +211,7 @@ impl App {
             reader: journal.reader(),
             counts: journal.counts(),
             journal_failed: journal.failed(),
+            journal_held: journal.held(),
             desk: desk.clone(),
             reloader: Arc::clone(&reloader),
             evaluator: evaluator.status(),

@@ -32,6 +32,7 @@ pub(super) struct Answers {
     pub(super) reader: Reader,
     pub(super) counts: watch::Receiver<Counts>,
     pub(super) journal_failed: watch::Receiver<Option<String>>,
+    pub(super) journal_held: watch::Receiver<Option<String>>,
     pub(super) desk: Desk,
     pub(super) reloader: Arc<Reloader>,
     pub(super) evaluator: watch::Receiver<EvaluatorStatus>,
@@ -254,7 +255,7 @@ impl Queries for Answers {
             since: None,
         };
         let mut parts = Vec::new();
-        let journal = self.journal_failed.borrow().clone();
+        let journal = self.journal_failed.borrow().clone().or_else(|| self.journal_held.borrow().clone());
         parts.push(part("journal", journal.is_none(), journal));
         let evaluator = self.evaluator.borrow().clone();
         parts.push(match evaluator.phase {

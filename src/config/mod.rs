@@ -111,6 +111,7 @@ pub struct Journal {
     /// `None`: no limit.
     pub max_bytes: Option<u64>,
     pub reject_quota_bytes: u64,
+    pub reserve_bytes: u64,
 }
 
 /// The time-series database.

@@ -48,6 +48,7 @@ impl Check<'_> {
             retention: Duration::from_secs(self.whole_number("journal.retention_days", 1, 36_500) * DAY_S),
             max_bytes: Some(self.whole_number("journal.max_gib", 0, 1 << 20) << 30).filter(|bytes| *bytes > 0),
             reject_quota_bytes: self.whole_number("journal.reject_quota_mib", 0, 1 << 20) << 20,
+            reserve_bytes: self.whole_number("journal.reserve_mib", 0, 1 << 20) << 20,
         };
         let snapshot_every = self.seconds("evaluator.snapshot_every_s", 1, DAY_S);
         let viewer_delay = self.seconds("viewer.delay_s", 0, 7 * DAY_S);

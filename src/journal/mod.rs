@@ -16,6 +16,7 @@ mod names;
 mod reader;
 mod recent;
 mod retention;
+mod room;
 mod row;
 mod schema;
 mod seen;
@@ -56,6 +57,8 @@ pub struct JournalConfig {
     pub max_bytes: Option<u64>,
     /// Bytes of rejects that are kept; more are only counted.
     pub reject_quota_bytes: u64,
+    /// Bytes of the disk that stay free: with less no readings are taken in; 0: it is written until it is full.
+    pub reserve_bytes: u64,
     /// First levels of the topics that readings come on, such as `truceline/v1`.
     pub topic_prefix: String,
 }
@@ -64,7 +67,7 @@ impl JournalConfig {
     /// A journal at `path` of readings under `truceline/v1` that keeps everything, and 256 MiB of rejects.
     pub fn new(path: PathBuf) -> Self {
         let topic_prefix = "truceline/v1".to_owned();
-        Self { path, retention: None, max_bytes: None, reject_quota_bytes: 256 << 20, topic_prefix }
+        Self { path, retention: None, max_bytes: None, reject_quota_bytes: 256 << 20, reserve_bytes: 0, topic_prefix }
     }
 }
 
@@ -90,6 +93,7 @@ pub struct Journal {
     head: watch::Receiver<u64>,
     counts: watch::Receiver<Counts>,
     failed: watch::Receiver<Option<String>>,
+    held: watch::Receiver<Option<String>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -113,9 +117,15 @@ impl Journal {
         let (head_sender, head) = watch::channel(writer.head());
         let (counts_sender, counts) = watch::channel(writer.counts().clone());
         let (failed_sender, failed) = watch::channel(None);
+        let (held_sender, held) = watch::channel(None);
         let recent = Recent::after(writer.head());
-        let signals =
-            Signals { head: head_sender, counts: counts_sender, failed: failed_sender, recent: recent.clone() };
+        let signals = Signals {
+            head: head_sender,
+            counts: counts_sender,
+            failed: failed_sender,
+            held: held_sender,
+            recent: recent.clone(),
+        };
         let (requests, queue) = mpsc::channel(QUEUE);
         let channels = Channels::new();
         let ends = channels.clone();
@@ -134,7 +144,19 @@ impl Journal {
             })
             .map_err(folder)?;
         let reader = Reader::new(config.path.clone());
-        Ok(Self { requests, channels, config, identity, reader, recent, head, counts, failed, thread: Some(thread) })
+        Ok(Self {
+            requests,
+            channels,
+            config,
+            identity,
+            reader,
+            recent,
+            head,
+            counts,
+            failed,
+            held,
+            thread: Some(thread),
+        })
     }
 
     /// Tells this journal from every other: what follows from one journal must not be held against another.
@@ -189,6 +211,11 @@ impl Journal {
     /// Says what is wrong once the writer has failed; nothing that it had not committed was receipted.
     pub fn failed(&self) -> watch::Receiver<Option<String>> {
         self.failed.clone()
+    }
+
+    /// Says why readings are not taken in for now, while that is so: there is too little room on the disk.
+    pub fn held(&self) -> watch::Receiver<Option<String>> {
+        self.held.clone()
     }
 
     /// Deletes, when there is time, what is too old or too much at journal time `now`, but nothing at or above `floor`.

@@ -3,16 +3,18 @@
 //! Indexing and retention are done between batches: at leisure while nothing waits, in larger and
 //! rarer pieces under a load that never pauses.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
-use truceline_core::log::{Append, Receipt};
+use truceline_core::log::{Append, Body, Receipt};
+use truceline_core::time::Span;
 
 use super::counts::Counts;
 use super::recent::Recent;
 use super::retention::{self, Limits};
+use super::room::{LOOK, Room, comes_in};
 use super::store::Store;
 use super::{JournalConfig, JournalError};
 
@@ -33,6 +35,9 @@ const RETIRE_EVERY: u64 = 4_000;
 /// Entries between two looks at the size.
 const MEASURE_EVERY: u64 = 50_000;
 
+/// Requests held while there is no room; whoever asks next waits in the queue.
+const MAX_HELD: usize = 8_192;
+
 /// Where the receipts of one appender go.
 pub(super) type Reply = mpsc::Sender<Vec<Receipt>>;
 
@@ -41,14 +46,17 @@ pub(super) enum Request {
     /// With the channel of its receipt, if anyone reads it.
     Append(Append, Option<Reply>),
     Retain(Limits),
-    Close(oneshot::Sender<Result<(), String>>),
+    Close(Done),
 }
+
+type Done = oneshot::Sender<Result<(), String>>;
 
 /// What others may watch.
 pub(super) struct Signals {
     pub(super) head: watch::Sender<u64>,
     pub(super) counts: watch::Sender<Counts>,
     pub(super) failed: watch::Sender<Option<String>>,
+    pub(super) held: watch::Sender<Option<String>>,
     pub(super) recent: Recent,
 }
 
@@ -65,7 +73,12 @@ pub(super) struct Writer {
     measured_at: u64,
     /// It was told that the file is over its limit and nothing may go.
     over_limit: bool,
+    room: Room,
+    /// What the entries say of the link to the broker.
+    link_up: bool,
 }
+
+type Batch = Vec<(Append, Option<Reply>)>;
 
 impl Writer {
     pub(super) fn load(file: Connection, config: &JournalConfig) -> Result<Self, JournalError> {
@@ -84,6 +97,8 @@ impl Writer {
             limits: Limits { max_bytes: config.max_bytes, ..Limits::default() },
             retiring: false,
             over_limit: false,
+            room: Room::new(config.path.parent().map(Path::to_path_buf).unwrap_or_default(), config.reserve_bytes),
+            link_up: false,
         })
     }
 
@@ -124,6 +139,9 @@ impl Writer {
                     next = requests.try_recv().ok();
                 }
             }
+            if batch.iter().any(|(append, _)| append.bodies.iter().any(comes_in)) && self.room.is_short() {
+                closing = self.hold(&mut batch, closing, requests, signals);
+            }
             if !batch.is_empty() {
                 self.commit(std::mem::take(&mut batch), signals)?;
             }
@@ -135,6 +153,49 @@ impl Writer {
             self.work_under_load()?;
         }
         Ok(())
+    }
+
+    /// Waits for room with all that is asked meanwhile, in its order, until there is some or the service stops: what is
+    /// under way then is bounded and has the reserve.
+    ///
+    /// We were deaf meanwhile, and the entries say so: nobody's silence may count from that time.
+    fn hold(
+        &mut self,
+        batch: &mut Batch,
+        mut closing: Option<Done>,
+        requests: &mut mpsc::Receiver<Request>,
+        signals: &Signals,
+    ) -> Option<Done> {
+        let start = Instant::now();
+        let why = self.room.why();
+        tracing::error!("journal: {why}");
+        metrics::gauge!("truceline_journal_held").set(1.0);
+        signals.held.send_replace(Some(why));
+        let stops = |batch: &Batch| batch.iter().any(|(append, _)| append.bodies.contains(&Body::Service(false)));
+        while self.room.is_short() && closing.is_none() && !stops(batch) {
+            if batch.len() >= MAX_HELD {
+                std::thread::sleep(LOOK);
+                continue;
+            }
+            let wait = async { tokio::time::timeout(LOOK, requests.recv()).await };
+            match self.waiter.block_on(wait) {
+                Ok(Some(Request::Append(append, reply))) => batch.push((append, reply)),
+                Ok(Some(Request::Retain(limits))) => (self.limits, self.retiring) = (limits, true),
+                Ok(Some(Request::Close(done))) => closing = Some(done),
+                Ok(None) => break,
+                Err(_) => {}
+            }
+        }
+        if let Some(from) = batch.first().map(|(append, _)| append.arrived).filter(|_| self.link_up) {
+            let nanos = i64::try_from(start.elapsed().as_nanos()).unwrap_or(i64::MAX);
+            let told = [(from, false), (from + Span::from_nanos(nanos), true)];
+            let told = told.map(|(arrived, up)| (Append { ticket: 0, arrived, bodies: vec![Body::Link(up)] }, None));
+            batch.splice(0..0, told);
+        }
+        tracing::info!(held_ms = start.elapsed().as_millis() as u64, "the journal takes in again");
+        metrics::gauge!("truceline_journal_held").set(0.0);
+        signals.held.send_replace(None);
+        closing
     }
 
     /// The next request; while none waits, indexes and retires.
@@ -220,7 +281,7 @@ impl Writer {
         Ok(size)
     }
 
-    fn commit(&mut self, batch: Vec<(Append, Option<Reply>)>, signals: &Signals) -> rusqlite::Result<()> {
+    fn commit(&mut self, batch: Batch, signals: &Signals) -> rusqlite::Result<()> {
         let start = Instant::now();
         let before = self.store.head;
         self.store.file.execute_batch("BEGIN IMMEDIATE")?;
@@ -229,6 +290,9 @@ impl Writer {
             self.store.last_arrived = self.store.last_arrived.max(append.arrived.nanos());
             let mut outcomes = Vec::with_capacity(append.bodies.len());
             for body in append.bodies {
+                if let Body::Link(up) = body {
+                    self.link_up = up;
+                }
                 outcomes.push(self.store.store(body)?);
             }
             let Some(reply) = reply else { continue };

@@ -19,4 +19,5 @@ mod oracle;
 mod poison;
 mod proxy;
 mod rivals;
+mod room;
 mod stop;
