@@ -42,9 +42,13 @@ pub(crate) struct Due {
 impl Due {
     /// The message, given all durable ranges in ascending order.
     pub(crate) fn message(&self, mut ranges: Vec<(u64, u64)>) -> Stored {
+        // What came too fast, was sent again and is stored is no reject any more.
+        let is_stored = |seq: u64| ranges.iter().any(|(from, to)| (*from..=*to).contains(&seq));
+        let told = |(seq, reason): &&(u64, RejectReason)| *reason != RejectReason::RateLimited || !is_stored(*seq);
+        let rejected =
+            self.rejected.iter().filter(told).map(|(seq, reason)| (*seq, reason.as_str().to_owned())).collect();
         let surplus = ranges.len().saturating_sub(MAX_RANGES);
         ranges.drain(..surplus);
-        let rejected = self.rejected.iter().map(|(seq, reason)| (*seq, reason.as_str().to_owned())).collect();
         Stored { v: 1, boot: self.subject.boot, stored: ranges, rejected }
     }
 }
@@ -146,15 +150,14 @@ impl StoredBoard {
                 (Told::Reading { boot, seq }, Outcome::Conflict) => {
                     (boot, Some((seq, RejectReason::ConflictingDuplicate)))
                 }
+                // Its device has too many gaps and boots: it is not stored, and to be sent again.
+                (Told::Reading { boot, seq }, Outcome::Counted) => (boot, Some((seq, RejectReason::RateLimited))),
                 (Told::Reading { boot, .. }, _) => (boot, None),
                 (Told::Reject { reason, identity: Some((boot, seq)) }, _) if is_told(reason) => {
                     (boot, Some((seq, reason)))
                 }
                 (Told::Reject { .. } | Told::Other, _) => continue,
             };
-            if let (Told::Reading { seq, .. }, None) = (told, reject) {
-                self.came_after_all(device, boot, seq);
-            }
             if reject.is_none() && last_clean == Some(boot) {
                 continue;
             }
@@ -165,14 +168,6 @@ impl StoredBoard {
             }
         }
         refused
-    }
-
-    /// What came too fast was sent again and is stored: it is no reject any more.
-    fn came_after_all(&mut self, device: &Id, boot: u32, seq: u64) {
-        let boards = self.devices.get_mut(device).into_iter().flat_map(|board| &mut board.boots);
-        for known in boards.filter(|known| known.number == boot && !known.rejected.is_empty()) {
-            known.rejected.retain(|reject| *reject != (seq, RejectReason::RateLimited));
-        }
     }
 
     /// This was not sent, or nobody confirmed it: it is due again.

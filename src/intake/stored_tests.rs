@@ -117,12 +117,19 @@ fn who_is_strange_is_told_nothing_and_what_came_too_fast_is_told_until_it_is_sto
     }
     assert!(board.take_due(start + INTERVAL, 50).is_empty());
     board.note(&reject(RejectReason::RateLimited), &[Outcome::Stored(1)], start);
-    assert_eq!(board.take_due(start + INTERVAL, 50)[0].rejected, [(7, RejectReason::RateLimited)]);
+    let rejected = |board: &mut StoredBoard, intervals: u32, ranges: &[(u64, u64)]| {
+        board.take_due(start + intervals * INTERVAL, 50)[0].message(ranges.to_vec()).rejected
+    };
+    assert_eq!(rejected(&mut board, 1, &[(0, 6), (8, 9)]), [(7, "rate_limited".to_owned())]);
     board.note(&reading("a", 1, 7), &[Outcome::Stored(2)], start + INTERVAL);
-    assert_eq!(board.take_due(start + 2 * INTERVAL, 50)[0].rejected, []);
+    assert_eq!(rejected(&mut board, 2, &[(0, 9)]), []);
     board.note(&reject(RejectReason::OutOfRange), &[Outcome::Stored(3)], start + 2 * INTERVAL);
     board.note(&reading("a", 1, 7), &[Outcome::Duplicate], start + 2 * INTERVAL);
-    assert_eq!(board.take_due(start + 3 * INTERVAL, 50)[0].rejected, [(7, RejectReason::OutOfRange)]);
+    assert_eq!(rejected(&mut board, 3, &[(0, 9)]), [(7, "out_of_range".to_owned())]);
+    // One gap too many: it was not stored.
+    board.note(&reading("a", 1, 12), &[Outcome::Counted], start + 3 * INTERVAL);
+    let told = [(7, "out_of_range".to_owned()), (12, "rate_limited".to_owned())];
+    assert_eq!(rejected(&mut board, 4, &[(0, 9)]), told);
 }
 
 #[test]
