@@ -47,7 +47,7 @@ pub(super) struct Answers {
     pub(super) started: Time,
 }
 
-fn failed(error: impl std::fmt::Display) -> QueryError {
+pub(super) fn failed(error: impl std::fmt::Display) -> QueryError {
     QueryError::Failed(error.to_string())
 }
 
@@ -78,10 +78,24 @@ fn in_chunks<T>(
     }
 }
 
-pub(super) const fn state_of(state: AlertState) -> desk::AlertState {
+const fn state_of(state: AlertState) -> desk::AlertState {
     match state {
         AlertState::Open => desk::AlertState::Open,
         AlertState::Ended => desk::AlertState::Ended,
+    }
+}
+
+/// A filter of alerts as the desk knows it.
+pub(super) fn alerts_of(filter: &AlertFilter) -> desk::AlertFilter {
+    desk::AlertFilter {
+        state: filter.state.map(state_of),
+        rule: filter.rule.as_ref().map(ToString::to_string),
+        category: filter.category.map(str::to_owned),
+        severity: filter.severity,
+        from: filter.from,
+        to: filter.to,
+        cursor: filter.before,
+        limit: filter.limit,
     }
 }
 
@@ -162,19 +176,7 @@ impl Queries for Answers {
     }
 
     fn alerts(&self, filter: &AlertFilter) -> Result<Page<Alert>, QueryError> {
-        let page = self
-            .desk
-            .alerts(&desk::AlertFilter {
-                state: filter.state.map(state_of),
-                rule: filter.rule.as_ref().map(ToString::to_string),
-                category: filter.category.map(str::to_owned),
-                severity: filter.severity,
-                from: filter.from,
-                to: filter.to,
-                cursor: filter.before,
-                limit: filter.limit,
-            })
-            .map_err(failed)?;
+        let page = self.desk.alerts(&alerts_of(filter)).map_err(failed)?;
         Ok(Page { items: page.items, next: page.next })
     }
 

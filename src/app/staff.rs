@@ -9,7 +9,7 @@ use truceline_core::review::{Act, Person, Review, Step};
 use truceline_core::time::{Span, Time};
 use uuid::Uuid;
 
-use super::answers::state_of;
+use super::answers::{alerts_of, failed};
 use crate::desk::{self, Change, Desk, DeskError, PeopleError, TokenRow, Upload};
 use crate::http::{
     ActError, AlertFilter, Caller, ChangeError, Credential, Page, PeopleChange, PersonItem, QueryError, SignInError,
@@ -77,14 +77,9 @@ impl DeskStaff {
     /// The newest revision that is old enough for viewers.
     fn as_of(&self, id: Uuid) -> Result<Option<Alert>, QueryError> {
         let until = Time::from_nanos((self.journal)().nanos().saturating_sub(self.viewer_delay.nanos()));
-        let rows = self.desk.history(id).map_err(failed)?;
-        let newest = rows.into_iter().rev().find(|row| row.written_at <= until);
-        newest.map(|row| row.said.map_err(QueryError::Failed)).transpose()
+        let row = self.desk.revision_at(id, until).map_err(failed)?;
+        row.map(|row| row.said.map_err(QueryError::Failed)).transpose()
     }
-}
-
-fn failed(error: impl std::fmt::Display) -> QueryError {
-    QueryError::Failed(error.to_string())
 }
 
 impl Staff for DeskStaff {
@@ -126,17 +121,7 @@ impl Staff for DeskStaff {
     }
 
     fn viewer_alerts(&self, filter: &AlertFilter) -> Result<Page<ViewerAlert>, QueryError> {
-        let page = self.desk.alerts(&desk::AlertFilter {
-            state: filter.state.map(state_of),
-            rule: filter.rule.as_ref().map(ToString::to_string),
-            category: filter.category.map(str::to_owned),
-            severity: filter.severity,
-            from: filter.from,
-            to: filter.to,
-            cursor: filter.before,
-            limit: filter.limit,
-        });
-        let page = page.map_err(failed)?;
+        let page = self.desk.alerts(&alerts_of(filter)).map_err(failed)?;
         let mut items = Vec::with_capacity(page.items.len());
         for alert in page.items {
             items.extend(self.as_of(alert.id)?.map(|alert| alert.viewer_form()));

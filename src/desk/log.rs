@@ -34,6 +34,12 @@ impl Desk {
         self.rows("WHERE alert = ?1 ORDER BY revision", [Value::from(id.to_string())])
     }
 
+    /// The revision of an alert that was its newest at a journal time; `None` if there was none yet.
+    pub fn revision_at(&self, id: Uuid, time: Time) -> Result<Option<LogRow<Alert>>, DeskError> {
+        let condition = "WHERE alert = ?1 AND written_at <= ?2 ORDER BY revision DESC LIMIT 1";
+        Ok(self.rows(condition, [Value::from(id.to_string()), Value::from(time.nanos())])?.pop())
+    }
+
     /// Up to `max` rows of the alert log after `after_seq`, in order.
     pub fn log(&self, after_seq: u64, max: usize) -> Result<Vec<LogRow<Alert>>, DeskError> {
         self.rows_after(after_seq, max)

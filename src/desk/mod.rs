@@ -56,7 +56,6 @@ struct Inner {
     readers: Readers,
     head: watch::Sender<u64>,
     event_head: watch::Sender<u64>,
-    review_head: watch::Sender<u64>,
 }
 
 impl Desk {
@@ -89,7 +88,6 @@ impl Desk {
             readers,
             head: watch::Sender::new(head),
             event_head: watch::Sender::new(event_head),
-            review_head: watch::Sender::new(0),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -102,11 +100,6 @@ impl Desk {
     /// The highest `seq` of the event log; told after each commit that added to it.
     pub fn event_head(&self) -> watch::Receiver<u64> {
         self.inner.event_head.subscribe()
-    }
-
-    /// Told after each step of a review that a person took; what it counts is not kept over a start.
-    pub fn review_head(&self) -> watch::Receiver<u64> {
-        self.inner.review_head.subscribe()
     }
 
     fn write<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, DeskError>) -> Result<T, DeskError> {

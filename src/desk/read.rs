@@ -133,12 +133,7 @@ impl Desk {
 
     pub(super) fn current<T: DeserializeOwned>(&self, table: &str, id: Uuid) -> Result<Option<T>, DeskError> {
         let id = id.to_string();
-        let json: Option<String> = self.read(|connection| {
-            connection
-                .prepare_cached(&format!("SELECT json FROM {table} WHERE id = ?1"))?
-                .query_row([&id], |row| row.get(0))
-                .optional()
-        })?;
+        let json = self.read(|connection| json_of(connection, table, &id))?;
         json.map(|json| self.parse(&id, &json)).transpose()
     }
 
@@ -177,6 +172,12 @@ impl Desk {
             source,
         })
     }
+}
+
+/// The current revision of an alert or event as it was written.
+pub(super) fn json_of(connection: &Connection, table: &str, id: &str) -> rusqlite::Result<Option<String>> {
+    let sql = format!("SELECT json FROM {table} WHERE id = ?1");
+    connection.prepare_cached(&sql)?.query_row([id], |row| row.get(0)).optional()
 }
 
 pub(super) fn cursor(connection: &Connection) -> rusqlite::Result<u64> {

@@ -1,16 +1,16 @@
 //! Reviews: each step is added to a log, with its entry of the audit, in one transaction.
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
-use sha2::{Digest, Sha256};
 use truceline_core::alert::Alert;
 use truceline_core::audit::Deed;
+use truceline_core::hash::ContentHash;
 use truceline_core::review::{Act, Attachment, Facts, MAX_ATTACHMENT, Person, Refusal, Review, Role, Step};
 use truceline_core::time::Time;
 use uuid::Uuid;
 
 use super::audit::append;
 use super::error::writing;
-use super::{Desk, DeskError, people};
+use super::{Desk, DeskError, people, read};
 
 /// Why an act on an alert was not done.
 #[derive(Debug, thiserror::Error)]
@@ -74,8 +74,9 @@ impl Desk {
             let why = format!("a file may have {MAX_ATTACHMENT} bytes, this one has {size}");
             return Err(Refusal::Value { field: "size", why }.into());
         }
-        let digest = Sha256::digest(&upload.bytes);
-        let sha256 = digest.iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"));
+        let mut sha256 = ContentHash::default();
+        sha256.add(&upload.bytes);
+        let sha256 = sha256.end();
         let attachment = Attachment { sha256, name: upload.name, media_type: upload.media_type, size };
         self.act_with(alert, 0, person, at, Act::Attach(attachment), Some(&upload.bytes))
     }
@@ -100,7 +101,7 @@ impl Desk {
         file: Option<&[u8]>,
     ) -> Result<Review, ActError> {
         let fault = |source| writing(&self.inner.path, source);
-        let done = self.write(|connection| {
+        self.write(|connection| {
             let done = self.transact(connection, |transaction| {
                 let Some(found) = self.held_alert(transaction, alert)? else {
                     return Ok(Err(ActError::NoAlert(alert)));
@@ -137,10 +138,7 @@ impl Desk {
             };
             self.anchor(&entry)?;
             Ok(Ok(review))
-        })?;
-        let review = done?;
-        self.inner.review_head.send_modify(|head| *head += 1);
-        Ok(review)
+        })?
     }
 
     /// Opens a closed review again where the machine says that there is new evidence.
@@ -213,10 +211,7 @@ impl Desk {
 
     fn held_alert(&self, connection: &Connection, id: Uuid) -> Result<Option<Alert>, DeskError> {
         let id = id.to_string();
-        let json: Option<String> = connection
-            .prepare_cached("SELECT json FROM alert WHERE id = ?1")
-            .and_then(|mut statement| statement.query_row([&id], |row| row.get(0)).optional())
-            .map_err(|source| writing(&self.inner.path, source))?;
+        let json = read::json_of(connection, "alert", &id).map_err(|source| writing(&self.inner.path, source))?;
         json.map(|json| self.parse(&id, &json)).transpose()
     }
 

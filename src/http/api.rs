@@ -142,8 +142,7 @@ pub(super) async fn alert(
     uri: Uri,
 ) -> Result<Response, Problem> {
     Params::read(&uri, &[]).finish()?;
-    let id: Uuid =
-        text.parse().map_err(|_| Problem::not_found("an alert's id is a UUID; take it from /api/v1/alerts"))?;
+    let id = alert_id(&text)?;
     let missing = || Problem::not_found(format!("there is no alert {id}"));
     if let Some(staff) = for_viewers(&context, caller) {
         let found = turn(&context, move |_| staff.people.viewer_alert(id)).await?;
@@ -200,6 +199,25 @@ pub(super) async fn stats(State(context): State<Context>, uri: Uri) -> Answer<St
     ask(&context, |queries| Ok(StatsItem::from(queries.stats()?))).await
 }
 
+/// What whoever asked is told of a store that did not answer; the rest goes to the log.
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Unavailable(why) => Self::busy(why),
+            QueryError::Failed(why) => {
+                tracing::error!(error = %why, "a query failed");
+                let detail = "a store could not be read; the service's log says why";
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+            }
+        }
+    }
+}
+
+/// The id of an alert in a path.
+pub(super) fn alert_id(text: &str) -> Result<Uuid, Problem> {
+    text.parse().map_err(|_| Problem::not_found("an alert's id is a UUID; take it from /api/v1/alerts"))
+}
+
 /// Asks the stores on a blocking thread, a bounded number at once; the answer as JSON.
 pub(super) async fn ask<T: Send + 'static>(
     context: &Context,
@@ -225,15 +243,7 @@ pub(super) async fn turn<T: Send + 'static>(
         question(&*queries)
     });
     match work.await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(QueryError::Unavailable(why))) => Err(Problem::busy(why)),
-        Ok(Err(QueryError::Failed(why))) => {
-            tracing::error!(error = %why, "a query failed");
-            Err(Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "a store could not be read; the service's log says why",
-            ))
-        }
+        Ok(answer) => Ok(answer?),
         Err(error) => {
             tracing::error!(%error, "a query broke off");
             Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the query broke off; the service's log says why"))

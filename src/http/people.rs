@@ -120,18 +120,14 @@ async fn changed(
     let Some(Extension(caller)) = caller else {
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "people are changed by an admin who has signed in"));
     };
-    let done = turn(context, move |_| match staff.people.change(&caller.name, change) {
-        Err(ChangeError::Query(error)) => Err(error),
-        other => Ok(other),
-    })
-    .await?;
+    let done = turn(context, move |_| Ok(staff.people.change(&caller.name, change))).await?;
     done.map_err(|error| {
         let detail = error.to_string();
         match error {
             ChangeError::Conflict(_) => Problem::new(StatusCode::CONFLICT, detail),
             ChangeError::Unknown(_) => Problem::not_found(detail),
             ChangeError::Value(_) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail),
-            ChangeError::Query(_) => Problem::busy("the desk could not be asked"),
+            ChangeError::Query(error) => error.into(),
         }
     })
 }

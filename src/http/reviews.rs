@@ -9,7 +9,7 @@ use serde::Serialize;
 use truceline_core::review::{Act, Person, Refusal, Review, Role, Step};
 use uuid::Uuid;
 
-use super::api::turn;
+use super::api::{alert_id, turn};
 use super::body::JsonBody;
 use super::params::{MAX_LIMIT, Params};
 use super::problem::Problem;
@@ -65,7 +65,7 @@ pub(super) async fn act(
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
     let seen = seen(&headers, &act)?;
-    done(turn(&context, move |_| split(staff.people.act(id, seen, &person, act))).await?)
+    done(turn(&context, move |_| Ok(staff.people.act(id, seen, &person, act))).await?)
 }
 
 pub(super) async fn attach(
@@ -85,10 +85,7 @@ pub(super) async fn attach(
     let (id, staff, person) = (alert_id(&text)?, staff_of(&context)?, person(caller)?);
     let told = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = told.unwrap_or("application/octet-stream").to_owned();
-    let work = move |_: &dyn super::queries::Queries| {
-        split(staff.people.attach(id, &person, name, media_type, bytes.to_vec()))
-    };
-    done(turn(&context, work).await?)
+    done(turn(&context, move |_| Ok(staff.people.attach(id, &person, name, media_type, bytes.to_vec()))).await?)
 }
 
 pub(super) async fn attachment(
@@ -107,14 +104,6 @@ pub(super) async fn attachment(
     Ok(response)
 }
 
-/// An act's own refusals stand apart from a store that failed.
-fn split(result: Result<Review, ActError>) -> Result<Result<Review, ActError>, super::queries::QueryError> {
-    match result {
-        Err(ActError::Query(error)) => Err(error),
-        other => Ok(other),
-    }
-}
-
 fn done(result: Result<Review, ActError>) -> Result<Response, Problem> {
     let review = result.map_err(|error| {
         let detail = error.to_string();
@@ -128,7 +117,7 @@ fn done(result: Result<Review, ActError>) -> Result<Response, Problem> {
                 Problem::new(StatusCode::CONFLICT, detail)
             }
             ActError::Refused(Refusal::Value { .. }) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail),
-            ActError::Query(_) => Problem::busy("the desk could not be asked"),
+            ActError::Query(error) => error.into(),
         }
     })?;
     let tag = tag(&review);
@@ -167,8 +156,4 @@ fn person(caller: Option<Extension<Caller>>) -> Result<Person, Problem> {
         }
         _ => Err(Problem::new(StatusCode::UNAUTHORIZED, "a review is a person's: sign in with name and password")),
     }
-}
-
-fn alert_id(text: &str) -> Result<Uuid, Problem> {
-    text.parse().map_err(|_| Problem::not_found("an alert's id is a UUID; take it from /api/v1/alerts"))
 }

@@ -15,7 +15,6 @@ use super::api::turn;
 use super::body::JsonBody;
 use super::control::same_site;
 use super::problem::Problem;
-use super::queries::QueryError;
 use super::router::{Context, StaffAccess};
 use super::staff::{Caller, SignInError};
 
@@ -124,11 +123,7 @@ async fn ask_sign_in<T: Send + 'static>(
     context: &Context,
     question: impl FnOnce() -> Result<T, SignInError> + Send + 'static,
 ) -> Result<T, Problem> {
-    let answer = turn(context, move |_| match question() {
-        Err(SignInError::Query(error)) => Err(error),
-        other => Ok(other),
-    })
-    .await?;
+    let answer = turn(context, move |_| Ok(question())).await?;
     answer.map_err(|error| match error {
         SignInError::Wrong => Problem::new(StatusCode::UNAUTHORIZED, error.to_string()),
         SignInError::Wait(seconds) => {
@@ -136,7 +131,7 @@ async fn ask_sign_in<T: Send + 'static>(
             Problem::too_many(format!("{error} {seconds} s"), seconds)
         }
         SignInError::Password(why) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why),
-        SignInError::Query(QueryError::Unavailable(why) | QueryError::Failed(why)) => Problem::busy(why),
+        SignInError::Query(error) => error.into(),
     })
 }
 

@@ -174,6 +174,7 @@ impl Writer {
         let stops = |batch: &Batch| batch.iter().any(|(append, _)| append.bodies.contains(&Body::Service(false)));
         while self.room.is_short() && closing.is_none() && !stops(batch) {
             if batch.len() >= MAX_HELD {
+                // Who asks next waits in the queue; there is nothing to do but to look at the disk again.
                 std::thread::sleep(LOOK);
                 continue;
             }

@@ -7,12 +7,11 @@ use tempfile::tempdir;
 use truceline::journal::Reader;
 use truceline_core::log::Body;
 
-use crate::harness::field::{health, topic};
 use crate::harness::mosquitto::Mosquitto;
 use crate::harness::publisher::Publisher;
 use crate::harness::service::{Service, run};
 use crate::harness::wait_for;
-use crate::oracle::{DEVICES, LIMIT, readings};
+use crate::oracle::{LIMIT, publish, readings};
 
 const PAGE: usize = 4_096;
 
@@ -23,10 +22,7 @@ async fn a_damaged_page_of_the_journal_is_told_with_its_offsets_and_the_export_g
     let mut service = Service::new(dir.path(), &broker.url(), &[]);
     service.start();
     let devices = Publisher::connect(broker.port, "devices");
-    for tag in 0..3_000 {
-        let device = DEVICES[(tag % 3) as usize];
-        devices.publish(tag, &topic(device), health(device, 4, tag).to_string()).await;
-    }
+    publish(&devices, 0, 3_000).await;
     wait_for("the readings", LIMIT, || readings(&service) == 3_000);
     assert_eq!(service.stop(), Some(0), "{}", service.log());
     let journal = service.data_dir.join("journal.db");

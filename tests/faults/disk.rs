@@ -4,12 +4,11 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::tempdir;
 
-use crate::harness::field::{health, topic};
 use crate::harness::mosquitto::Mosquitto;
 use crate::harness::publisher::Publisher;
 use crate::harness::service::Service;
 use crate::harness::wait_for;
-use crate::oracle::{DEVICES, LIMIT, journalled, nothing_comes_again, readings};
+use crate::oracle::{LIMIT, journalled, nothing_comes_again, publish, readings};
 
 /// Lets calls of the process on the journal's files fail from now on.
 fn inject(service: &Service, call: &str, error: &str) -> Child {
@@ -38,20 +37,17 @@ async fn fails(call: &str, error: &str) {
     service.start();
     let devices = Publisher::connect(broker.port, "devices");
     let mut next = 0;
-    let mut publish = async |count: u64| {
-        for _ in 0..count {
-            let device = DEVICES[(next % 3) as usize];
-            devices.publish(next, &topic(device), health(device, 4, next).to_string()).await;
-            next += 1;
-        }
+    let mut more = async |count: u64| {
+        publish(&devices, next, next + count).await;
+        next += count;
         next
     };
-    let before = publish(300).await;
+    let before = more(300).await;
     wait_for("the first readings", LIMIT, || readings(&service) == before);
     let mut tracer = inject(&service, call, error);
     let process = service.process();
     wait_for("strace", LIMIT, || is_traced(process));
-    let all = publish(300).await;
+    let all = more(300).await;
     assert_eq!(service.wait(), Some(74), "{call} {error}: {}", service.log());
     tracer.wait().expect("strace ends with it");
     let log = service.log();

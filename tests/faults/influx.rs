@@ -9,16 +9,14 @@ use tempfile::{TempDir, tempdir};
 
 use crate::fleet::Identity;
 use crate::gate::{Gate, Order};
-use crate::harness::field::{health, topic};
 use crate::harness::influxd::{BUCKET, Influxd, ORG, TOKEN};
 use crate::harness::mosquitto::Mosquitto;
 use crate::harness::publisher::Publisher;
 use crate::harness::service::Service;
 use crate::harness::{rounds, wait_for};
-use crate::oracle::{DEVICES, LIMIT, journalled, part, readings};
+use crate::oracle::{LIMIT, journalled, part, publish, readings};
 
 const SINK: &str = "influxdb_readings";
-const BOOT: u32 = 4;
 /// What proxies answer with; no words of InfluxDB's.
 const PAGE: &str = "<html><body>An error of something before InfluxDB</body></html>";
 
@@ -56,11 +54,8 @@ impl Scene {
 
     /// Readings that the journal has when this returns, whatever InfluxDB does.
     async fn record(&mut self, count: u64) {
-        for _ in 0..count {
-            let device = DEVICES[(self.next % 3) as usize];
-            self.devices.publish(self.next, &topic(device), health(device, BOOT, self.next).to_string()).await;
-            self.next += 1;
-        }
+        publish(&self.devices, self.next, self.next + count).await;
+        self.next += count;
         wait_for("ingest to go on", 2 * LIMIT, || readings(&self.service) == self.next);
     }
 

@@ -7,12 +7,11 @@ use std::time::Instant;
 
 use tempfile::{TempDir, tempdir};
 
-use crate::harness::field::{health, topic};
 use crate::harness::mosquitto::Mosquitto;
 use crate::harness::publisher::Publisher;
 use crate::harness::service::Service;
 use crate::harness::{rounds, wait_for};
-use crate::oracle::{DEVICES, LIMIT, MARKER, journalled, mark, nothing_comes_again, part, readings};
+use crate::oracle::{LIMIT, MARKER, journalled, mark, nothing_comes_again, part, publish, readings};
 use crate::proxy::{Flow, Proxy, Way};
 
 /// A service behind a link that can fail, and devices with a good one.
@@ -38,11 +37,8 @@ impl Scene {
     }
 
     async fn publish(&mut self, count: u64) {
-        for _ in 0..count {
-            let device = DEVICES[(self.next % 3) as usize];
-            self.devices.publish(self.next, &topic(device), health(device, 4, self.next).to_string()).await;
-            self.next += 1;
-        }
+        publish(&self.devices, self.next, self.next + count).await;
+        self.next += count;
     }
 
     fn wait_stored(&self) {

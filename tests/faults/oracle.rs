@@ -44,6 +44,14 @@ pub async fn all_is_stored(fleet: &Fleet, service: &mut Service, broker: u16) {
     assert_eq!(made.symmetric_difference(&found).count(), 0, "{} made, {} stored", made.len(), found.len());
 }
 
+/// Publishes a health reading for each number, of the devices in turn and of boot 4.
+pub async fn publish(devices: &Publisher, from: u64, to: u64) {
+    for tag in from..to {
+        let device = DEVICES[(tag % 3) as usize];
+        devices.publish(tag, &topic(device), health(device, 4, tag).to_string()).await;
+    }
+}
+
 /// Publishes a marker, and waits until it is stored.
 pub async fn mark(service: &Service, broker: u16, seq: u64) {
     let before = readings(service);

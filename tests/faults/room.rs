@@ -1,70 +1,33 @@
 //! A disk that has no room left, and then has: the service goes on without a restart, and nothing is lost.
 
-use std::path::Path;
 use std::process::Command;
 
 use tempfile::tempdir;
 
-use crate::harness::field::{health, topic};
 use crate::harness::mosquitto::Mosquitto;
 use crate::harness::publisher::Publisher;
 use crate::harness::service::Service;
+use crate::harness::small_disk::SmallDisk;
 use crate::harness::wait_for;
-use crate::oracle::{DEVICES, LIMIT, journalled, nothing_comes_again, part, readings};
-
-const OWN_WORLD: &str = "TRUCELINE_TEST_FAULTS_OWN_WORLD";
-
-/// Mounts a small disk, or runs the named test where it may; whether this process is to go on with it.
-fn small_disk(at: &Path, test: &str) -> bool {
-    std::fs::create_dir(at).expect("a folder");
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64m", "tmpfs"]).arg(at).output();
-    if mounted.as_ref().is_ok_and(|mounted| mounted.status.success()) {
-        return true;
-    }
-    // Whoever may not mount may where nobody else sees it: this test again, in a world of its own.
-    assert!(std::env::var_os(OWN_WORLD).is_none(), "a small disk cannot be mounted: {mounted:?}");
-    let status = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount"])
-        .arg(std::env::current_exe().expect("this test"))
-        .args(["--exact", test])
-        .env(OWN_WORLD, "1")
-        .status();
-    assert!(status.is_ok_and(|status| status.success()), "run as root, or where user namespaces are allowed");
-    false
-}
-
-/// Unmounted when the test ends, however it does.
-struct Mounted<'a>(&'a Path);
-
-impl Drop for Mounted<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0).status();
-    }
-}
+use crate::oracle::{LIMIT, journalled, nothing_comes_again, part, publish, readings};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_room_on_the_disk_readings_wait_at_the_broker_and_go_on_with_room_without_a_restart() {
     let dir = tempdir().unwrap();
     let disk = dir.path().join("disk");
     let name = "room::without_room_on_the_disk_readings_wait_at_the_broker_and_go_on_with_room_without_a_restart";
-    if !small_disk(&disk, name) {
-        return;
-    }
-    let _mounted = Mounted(&disk);
+    let Some(_mounted) = SmallDisk::mount(&disk, 64, name) else { return };
     let broker = Mosquitto::start(&dir.path().join("broker"));
     let mut service = Service::new(&disk, &broker.url(), &[("JOURNAL__RESERVE_MIB", "16")]);
     service.start();
     let devices = Publisher::connect(broker.port, "devices");
     let mut next = 0;
-    let mut publish = async |count: u64| {
-        for _ in 0..count {
-            let device = DEVICES[(next % 3) as usize];
-            devices.publish(next, &topic(device), health(device, 4, next).to_string()).await;
-            next += 1;
-        }
+    let mut more = async |count: u64| {
+        publish(&devices, next, next + count).await;
+        next += count;
         next
     };
-    let mut stored = publish(300).await;
+    let mut stored = more(300).await;
     wait_for("the first readings", LIMIT, || readings(&service) == stored);
     let ballast = disk.join("ballast");
     for round in 1..=2 {
@@ -76,7 +39,7 @@ async fn without_room_on_the_disk_readings_wait_at_the_broker_and_go_on_with_roo
         let ready = || part(&service, "journal");
         // The next look at the disk may be a moment away.
         let all = loop {
-            let all = publish(50).await;
+            let all = more(50).await;
             assert!(all < stored + 20_000, "no want of room is told:\n{}", service.log());
             if !ready().0 {
                 break all;
@@ -89,7 +52,7 @@ async fn without_room_on_the_disk_readings_wait_at_the_broker_and_go_on_with_roo
         assert_eq!(service.log().matches("readings are not taken in until there is room").count(), round);
         // What is stored by now is acknowledged; nothing else is.
         let (taken, acks) = (readings(&service), service.counted("truceline_intake_acks_total"));
-        let all = publish(200).await;
+        let all = more(200).await;
         devices.wait_acked(usize::try_from(all).unwrap());
         assert!(taken < all - 200 && acks == taken, "{acks} acknowledged, {taken} stored, of {all}");
         assert_eq!((readings(&service), service.counted("truceline_intake_acks_total")), (taken, acks));
@@ -103,7 +66,7 @@ async fn without_room_on_the_disk_readings_wait_at_the_broker_and_go_on_with_roo
     // Stopped while there is no room it ends as ever, with what was under way.
     std::fs::write(&ballast, vec![1; 40 << 20]).unwrap();
     let all = loop {
-        let all = publish(50).await;
+        let all = more(50).await;
         assert!(all < stored + 20_000, "no want of room is told:\n{}", service.log());
         if !part(&service, "journal").0 {
             break all;

@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 use tempfile::tempdir;
 use truceline_core::time::{Span, Time};
 
-use crate::harness::field::{health, topic};
 use crate::harness::mosquitto::Mosquitto;
 use crate::harness::publisher::Publisher;
 use crate::harness::service::Service;
 use crate::harness::{rounds, wait_for};
-use crate::oracle::{DEVICES, LIMIT, journalled, nothing_comes_again, readings};
+use crate::oracle::{LIMIT, journalled, nothing_comes_again, publish, readings};
 use crate::proxy::{Flow, Proxy};
 
 /// What the service promises.
@@ -27,13 +26,6 @@ fn between(log: &str, first: &str, second: &str) -> Span {
         line.split_whitespace().find_map(|word| word.parse().ok()).unwrap_or_else(|| panic!("no time in '{line}'"))
     };
     time(second).since(time(first))
-}
-
-async fn publish(devices: &Publisher, from: u64, to: u64) {
-    for tag in from..to {
-        let device = DEVICES[(tag % 3) as usize];
-        devices.publish(tag, &topic(device), health(device, 4, tag).to_string()).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ pub mod influxd;
 pub mod mosquitto;
 pub mod publisher;
 pub mod service;
+pub mod small_disk;
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};

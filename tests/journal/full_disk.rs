@@ -7,10 +7,10 @@ use truceline::journal::Reader;
 use truceline_core::log::Append;
 
 use crate::bodies::{LONG, all, at, open, reading, run};
+use crate::harness::small_disk::SmallDisk;
 use crate::harness::wait_for;
 
 const CHILD: &str = "TRUCELINE_TEST_JOURNAL_SMALL";
-const OWN_WORLD: &str = "TRUCELINE_TEST_JOURNAL_OWN_WORLD";
 
 /// Appends until the journal fails; gives the number of receipts and what the journal says.
 fn fill(dir: &Path) -> (u64, String) {
@@ -47,29 +47,10 @@ fn check(dir: &Path, stored: u64, told: &str) {
 fn a_full_disk_stops_the_journal_and_nothing_is_receipted_that_is_not_stored() {
     let dir = tempfile::tempdir().expect("a folder");
     let mount = dir.path().join("small");
-    std::fs::create_dir(&mount).expect("a folder");
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"]).arg(&mount).output();
-    if !mounted.as_ref().is_ok_and(|mounted| mounted.status.success()) {
-        // Whoever may not mount may where nobody else sees it: this test again, in a world of its own.
-        assert!(std::env::var_os(OWN_WORLD).is_none(), "a small disk cannot be mounted: {mounted:?}");
-        let name = "full_disk::a_full_disk_stops_the_journal_and_nothing_is_receipted_that_is_not_stored";
-        let status = Command::new("unshare")
-            .args(["--user", "--map-root-user", "--mount"])
-            .arg(std::env::current_exe().expect("this test"))
-            .args(["--exact", name])
-            .env(OWN_WORLD, "1")
-            .status();
-        assert!(status.is_ok_and(|status| status.success()), "run as root, or where user namespaces are allowed");
-        return;
-    }
-    let filled = std::panic::catch_unwind(|| {
-        let (stored, told) = fill(&mount);
-        check(&mount, stored, &told);
-    });
-    let _ = Command::new("umount").arg("-l").arg(&mount).status();
-    if let Err(cause) = filled {
-        std::panic::resume_unwind(cause);
-    }
+    let name = "full_disk::a_full_disk_stops_the_journal_and_nothing_is_receipted_that_is_not_stored";
+    let Some(_mounted) = SmallDisk::mount(&mount, 3, name) else { return };
+    let (stored, told) = fill(&mount);
+    check(&mount, stored, &told);
 }
 
 /// Not a test of its own: the process whose files may not grow beyond a limit.

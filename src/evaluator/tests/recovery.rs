@@ -91,16 +91,22 @@ proptest! {
     }
 }
 
-#[test]
-fn of_a_damaged_snapshot_nothing_is_believed_and_the_older_one_serves() {
-    let folder = tempfile::tempdir().unwrap();
+/// Six entries that were judged, with a snapshot at the third and at the sixth.
+fn with_snapshots(folder: &Path) -> World {
     let world = World::new();
     for at in 1..=6 {
         world.see(at, at % 2);
     }
-    let evaluator = world.start(config(folder.path(), 3));
+    let evaluator = world.start(config(folder, 3));
     assert!(catch_up(&world, &evaluator));
     evaluator.stop().unwrap();
+    world
+}
+
+#[test]
+fn of_a_damaged_snapshot_nothing_is_believed_and_the_older_one_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = with_snapshots(folder.path());
     let files = snapshots(folder.path());
     assert_eq!(files.len(), 2, "two are kept: {files:?}");
     let bytes = fs::read(&files[1]).unwrap();
@@ -143,13 +149,7 @@ fn a_snapshot_that_cannot_be_written_is_tried_again_when_its_time_has_come_and_n
 #[test]
 fn a_snapshot_that_the_disk_does_not_give_back_stops_the_start_and_is_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
-    let world = World::new();
-    for at in 1..=6 {
-        world.see(at, at % 2);
-    }
-    let evaluator = world.start(config(folder.path(), 3));
-    assert!(catch_up(&world, &evaluator));
-    evaluator.stop().unwrap();
+    let world = with_snapshots(folder.path());
     let files = snapshots(folder.path());
     // A folder cannot be read as a file is.
     fs::remove_file(&files[1]).unwrap();
@@ -166,13 +166,7 @@ fn a_snapshot_that_the_disk_does_not_give_back_stops_the_start_and_is_left_as_it
 #[test]
 fn a_snapshot_of_another_version_is_set_aside_for_it() {
     let folder = tempfile::tempdir().unwrap();
-    let world = World::new();
-    for at in 1..=6 {
-        world.see(at, at % 2);
-    }
-    let evaluator = world.start(config(folder.path(), 3));
-    assert!(catch_up(&world, &evaluator));
-    evaluator.stop().unwrap();
+    let world = with_snapshots(folder.path());
     let newest = snapshots(folder.path()).remove(1);
     let mut bytes = fs::read(&newest).unwrap();
     bytes[7] += 1;
